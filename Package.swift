@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let package = Package(
+    name: "daypass",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "daypass", targets: ["daypass"]),
+        .library(name: "SSHWire", targets: ["SSHWire"]),
+        .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
+        .library(name: "CertAuthority", targets: ["CertAuthority"]),
+        .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Ground: C libraries, SSH's formats, the log's formats.
+        .systemLibrary(
+            name: "CSodium", pkgConfig: "libsodium",
+            providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .target(name: "SSHWire", dependencies: ["CSodium", "COpenSSL"]),
+        .target(name: "TransparencyLog", dependencies: ["COpenSSL"]),
+
+        // Domain: who may have what.
+        .target(
+            name: "CertAuthority",
+            dependencies: [
+                "SSHWire", "TransparencyLog", "CSodium",
+                .product(name: "Yams", package: "Yams"),
+            ]),
+
+        // Edges: the ports on real databases.
+        .target(
+            name: "CertAuthorityStore",
+            dependencies: [
+                "CertAuthority", "SSHWire", "TransparencyLog",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+
+        // Programs: arguments, wiring, exit codes.
+        .executableTarget(
+            name: "daypass",
+            dependencies: [
+                "CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        // Proof.
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport"]),
+        .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport"]),
+        .testTarget(
+            name: "CertAuthorityTests",
+            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),
+        .testTarget(
+            name: "CertAuthorityStoreTests",
+            dependencies: ["CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog", "TestSupport"]),
+        // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
+        .testTarget(
+            name: "InteropTests",
+            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass"]),
+    ]
+)
+
+// One set of rules for every target that is compiled here.
+for target in package.targets where target.type != .system && target.type != .binary {
+    var settings = target.swiftSettings ?? []
+    settings += [
+        // `any P` is written where a value is boxed: a box has a cost that the reader should see.
+        .enableUpcomingFeature("ExistentialAny"),
+        // A member is visible only where its module is imported: no accidental dependencies.
+        .enableUpcomingFeature("MemberImportVisibility"),
+        // `import` is `internal import` unless it says `public`: what leaks into our interface is chosen.
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        // `async` functions stay on their caller's actor: no silent hops.
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        // Cursors over borrowed bytes (`~Escapable`) state what they borrow from.
+        .enableExperimentalFeature("Lifetimes"),
+        // Every use of an unsafe pointer is marked `unsafe` at its line.
+        .strictMemorySafety(),
+    ]
+    target.swiftSettings = settings
+}

@@ -1,0 +1,22 @@
+// Daypass. SPDX-License-Identifier: Apache-2.0
+//
+// libcrypto as Swift sees it, and functions for what libcrypto offers only as macros.
+#ifndef DAYPASS_COPENSSL_H
+#define DAYPASS_COPENSSL_H
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/param_build.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/sha.h>
+
+#endif

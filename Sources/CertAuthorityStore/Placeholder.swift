@@ -1,0 +1,1 @@
+// Daypass. SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,50 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+/// UTF-8 text that is equal only to the very same bytes, and ordered by them.
+///
+/// Swift's `String` holds "é" in its two Unicode spellings to be equal. sshd compares principals, key IDs and
+/// option names with `strcmp`; so must whoever judges or sorts them.
+public struct ExactText: Sendable {
+    /// The text.
+    public let string: String
+
+    /// Takes text as it is.
+    public init(_ string: String) { self.string = string }
+
+    /// Takes bytes that must be UTF-8 without NUL.
+    ///
+    /// - Throws: `.notText`. OpenSSH refuses NUL too (`sshbuf_get_cstring`) and lets other encodings pass; two
+    ///   readers would show those differently, so they are refused here.
+    public init(_ field: StaticString, _ bytes: Span<UInt8>) throws(SSHWireError) {
+        for index in 0..<bytes.count where bytes[index] == 0 {
+            throw SSHWireError(.notText, "\(field): NUL at byte \(index)")
+        }
+        guard let text = String(validating: [UInt8](bytes), as: UTF8.self) else {
+            throw SSHWireError(.notText, "\(field): not UTF-8")
+        }
+        self.string = text
+    }
+
+    /// True when there is no byte in it.
+    public var isEmpty: Bool { string.isEmpty }
+}
+
+extension ExactText: Hashable, Comparable {
+    public static func == (one: ExactText, other: ExactText) -> Bool {
+        one.string.utf8.elementsEqual(other.string.utf8)
+    }
+
+    public static func < (one: ExactText, other: ExactText) -> Bool {
+        one.string.utf8.lexicographicallyPrecedes(other.string.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for byte in string.utf8 { hasher.combine(byte) }
+    }
+}
+
+extension ExactText: CustomStringConvertible, ExpressibleByStringLiteral {
+    public var description: String { string }
+    public init(stringLiteral value: String) { self.init(value) }
+}

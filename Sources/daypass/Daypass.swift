@@ -1,0 +1,9 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+@main
+struct Daypass: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "daypass")
+}
