@@ -63,7 +63,9 @@ let package = Package(
             dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),
         .testTarget(
             name: "CertAuthorityStoreTests",
-            dependencies: ["CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog", "TestSupport"]),
+            dependencies: [
+                "CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog", "TestSupport",
+            ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(
             name: "InteropTests",

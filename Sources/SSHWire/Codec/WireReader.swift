@@ -94,7 +94,8 @@ public struct WireReader: ~Escapable {
     }
 
     /// Reads a `string` of UTF-8 text without NUL.
-    public mutating func readText(_ field: StaticString, upTo maximum: Int) throws(SSHWireError) -> ExactText {
+    public mutating func readText(_ field: StaticString, upTo maximum: Int) throws(SSHWireError) -> ExactText
+    {
         try ExactText(field, try readString(field, upTo: maximum))
     }
 
@@ -118,13 +119,16 @@ public struct WireReader: ~Escapable {
         _ field: StaticString, upTo maximum: Int
     ) throws(SSHWireError) -> Span<UInt8> {
         let encoded = try readString(field, upTo: maximum + 1)
-        guard encoded.count > 0 else { throw SSHWireError(.invalidValue, "\(field): 0, a positive number expected") }
+        guard encoded.count > 0 else {
+            throw SSHWireError(.invalidValue, "\(field): 0, a positive number expected")
+        }
         guard encoded[0] & 0x80 == 0 else {
             throw SSHWireError(.invalidValue, "\(field): negative, a positive number expected")
         }
         guard encoded[0] == 0 else {
             guard encoded.count <= maximum else {
-                throw SSHWireError(.tooLong, "\(field): \(encoded.count) bytes, at most \(maximum) are allowed")
+                throw SSHWireError(
+                    .tooLong, "\(field): \(encoded.count) bytes, at most \(maximum) are allowed")
             }
             return encoded
         }
