@@ -19,4 +19,8 @@
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 
+// Macros made of several flags.
+static const int DAYPASS_PKEY_PUBLIC_KEY = EVP_PKEY_PUBLIC_KEY;
+static const int DAYPASS_PKEY_KEYPAIR = EVP_PKEY_KEYPAIR;
+
 #endif
