@@ -1,0 +1,68 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+/// A certificate as it came: parsed, its signature not verified, trusted by nobody.
+///
+/// It keeps the very bytes that it was parsed from. ``verifySignature()`` reads those and never an encoding of the
+/// fields, so parser and writer need not agree for verification to be right. ``CertificateJudge`` decides whether
+/// it is good for something.
+public struct Certificate: Sendable, Hashable {
+    /// What the CA signed, taken apart.
+    public let fields: CertificateFields
+    /// The CA's signature.
+    public let signature: Signature
+    /// The whole certificate as SSH sends it.
+    public let encoded: [UInt8]
+    /// How many of those bytes the signature is over.
+    private let signedCount: Int
+
+    /// The bytes that the signature is over.
+    public var signedBytes: Span<UInt8> {
+        @_lifetime(borrow self)
+        get { encoded.span.extracting(0..<signedCount) }
+    }
+
+    /// Parses a certificate to its last byte (draft-ietf-sshm-cert-01, section 2.1).
+    public init(encoded: Span<UInt8>) throws(SSHWireError) {
+        guard encoded.count <= Limits.keyBlobBytes else {
+            throw SSHWireError(
+                .tooLong, "certificate: \(encoded.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
+        }
+        var reader = WireReader(encoded)
+        fields = try CertificateFields(from: &reader)
+        signedCount = reader.offset
+        signature = try Signature(encoded: try reader.readString("signature", upTo: Limits.signatureBytes))
+        try reader.finish("certificate")
+        guard signature.algorithm.keyType == fields.signatureKey.keyType else {
+            throw SSHWireError(
+                .typeMismatch,
+                "signature: made by \(signature.algorithm.rawValue), but the signature key is "
+                    + fields.signatureKey.keyType.rawValue)
+        }
+        self.encoded = [UInt8](encoded)
+    }
+
+    /// Parses a certificate to its last byte.
+    public init(encoded: [UInt8]) throws(SSHWireError) { try self.init(encoded: encoded.span) }
+
+    /// Joins what was signed and its signature, and parses the result.
+    ///
+    /// - Parameter toBeSigned: what ``CertificateFields/toBeSigned`` gave.
+    public init(toBeSigned: [UInt8], signature: Signature) throws(SSHWireError) {
+        var writer = WireWriter(reserving: toBeSigned.count + signature.blob.count + 64)
+        writer.writeRaw(toBeSigned)
+        writer.writeNested { signature.write(to: &$0) }
+        try self.init(encoded: writer.bytes)
+    }
+
+    /// Checks that the signature key signed these bytes. Says nothing about whether that key may.
+    public func verifySignature() throws(SSHWireError) {
+        try fields.signatureKey.verify(signature, over: signedBytes, presence: .notRequired)
+    }
+
+    /// The type's name, "…-cert-v01@openssh.com".
+    public var typeName: String { fields.key.keyType.certificateName }
+
+    /// SHA-256 of the whole certificate.
+    public var sha256: [UInt8] { Digest.sha256(encoded) }
+}
