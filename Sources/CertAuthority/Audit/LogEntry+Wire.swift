@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import SSHWire
+import SSHWire
 
 /// The exact encoding of entries (docs/formats/log-entry.md): one entry has one encoding and back.
 extension LogEntry {
@@ -128,8 +128,8 @@ extension WireReader {
 
 extension IssuanceRecord {
     fileprivate init(from reader: inout WireReader) throws(SSHWireError) {
-        toBeSigned = try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)
-        fields = try CertificateFields(toBeSigned: toBeSigned.span)
+        let bytes = try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)
+        self.init(fields: try CertificateFields(toBeSigned: bytes.span), toBeSigned: bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSodium
+import CSodium
 public import SSHWire
 
 /// The serials of an authority: never 0, never the same twice, also when an older database is put back.

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SSHWire
+import SSHWire
 
 /// Reads a span of time: a number and a unit, several of them joined ("90s", "15m", "8h", "1d12h", "2w"); a bare
 /// number is seconds, as ssh_config(5) has it.

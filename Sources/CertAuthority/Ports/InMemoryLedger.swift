@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import SSHWire
+import SSHWire
 public import TransparencyLog
 
 /// A ledger that forgets everything when its process ends: for tests and measurements, not for issuing.
@@ -28,10 +28,16 @@ public actor InMemoryLedger: Ledger {
             encoded.append(try entry.encoded())
             receipts.append(LedgerReceipt(index: UInt64(entries.count + receipts.count), entry: entry))
         }
-        // Nothing above may leave a trace when a later draft is refused.
+        var frontier = self.frontier
+        do {
+            for entry in encoded { try frontier.append(MerkleHash.leaf(entry.span)) }
+        } catch {
+            throw CertAuthorityError(.logInconsistent, error.reason)
+        }
+        // Only now: an entry that is refused leaves no trace of those before it.
+        self.frontier = frontier
         self.serials = serials
         entries += encoded
-        for entry in encoded { frontier.append(MerkleHash.leaf(entry.span)) }
         return receipts
     }
 

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import SSHWire
+import SSHWire
 
 /// Where an authority's history is kept: numbered, hashed into the log's tree, on disk before anybody acts on it.
 ///
