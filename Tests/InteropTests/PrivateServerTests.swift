@@ -129,7 +129,7 @@ struct PrivateServerTests {
             server.stop()
             #expect(client.wait(for: .seconds(20)) == .exited(255))
             #expect(kill(server.pid, 0) == -1)
-            #expect(try hasEnded(session))
+            #expect(ChildProcess.hasEnded(session))
         }
     }
 

@@ -85,7 +85,7 @@ struct TestSupportTests {
             #expect(error?.description.contains("here") == true)
             for name in ["one", "two"] {
                 let pid = try #require(pid_t(folder.readText(name).split(separator: "\n").joined()))
-                #expect(try hasEnded(pid), "\(name) still runs")
+                #expect(ChildProcess.hasEnded(pid), "\(name) still runs")
             }
         }
     }
@@ -95,7 +95,7 @@ struct TestSupportTests {
         let result = try Tool.run("/bin/sh", ["-c", "sleep 600 & echo $!"])
         #expect(ContinuousClock.now - started < .seconds(30))
         let pid = try #require(pid_t(result.stdoutText.split(separator: "\n").joined()))
-        #expect(try hasEnded(pid))
+        #expect(ChildProcess.hasEnded(pid))
     }
 
     @Test func aProgramInheritsThreeDescriptorsOnly() throws {
@@ -132,14 +132,4 @@ struct TestSupportTests {
         let error = #expect(throws: TestSupportError.self) { try BuiltProduct.path("no-such-product") }
         #expect(error?.description.contains("no-such-product") == true)
     }
-}
-
-/// Waits until a process that is no child of ours is gone; one that nobody has reaped yet counts as gone.
-func hasEnded(_ pid: pid_t) throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(10)
-    repeat {
-        let state = try Tool.run("ps", ["-o", "stat=", "-p", "\(pid)"]).stdoutText
-        if state.isEmpty || state.hasPrefix("Z") { return true }
-    } while ContinuousClock.now < deadline
-    return false
 }

@@ -86,6 +86,18 @@ public final class ChildProcess: Sendable {
     /// True until the process has ended.
     public var isRunning: Bool { wait(for: .zero) == nil }
 
+    /// Waits until a process that need not be a child of ours has ended, reaped or not.
+    ///
+    /// - Returns: false when `timeout` passed first.
+    public static func hasEnded(_ pid: pid_t, within timeout: Duration = .seconds(10)) -> Bool {
+        let deadline = Deadline(after: timeout)
+        while ProcessTree.isRunning(pid) {
+            guard !deadline.hasPassed else { return false }
+            _ = waitForEvents(on: [], milliseconds: 2)
+        }
+        return true
+    }
+
     /// Sends a signal to this process alone; nothing happens when it was waited for.
     public func signal(_ number: Int32) {
         end.withLock { if $0 == nil { _ = kill(pid, number) } }

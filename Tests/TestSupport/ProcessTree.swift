@@ -33,6 +33,17 @@ enum ProcessTree {
         _ = kill(root, SIGKILL)
     }
 
+    /// True while a process runs; one that has ended and that nobody has reaped yet does not.
+    static func isRunning(_ pid: pid_t) -> Bool {
+        guard kill(pid, 0) == 0 || errno == EPERM else { return false }
+        #if os(Linux)
+            return statusFields(of: pid)?.first != "Z"
+        #else
+            let state = try? Tool.run("/bin/ps", ["-o", "stat=", "-p", "\(pid)"]).stdoutText
+            return state?.hasPrefix("Z") != true
+        #endif
+    }
+
     /// All processes whose chain of parents leads to `root`, zombies among them.
     static func descendants(of root: pid_t) -> Set<pid_t> {
         var children: [pid_t: [pid_t]] = [:]
@@ -59,12 +70,18 @@ enum ProcessTree {
             return processes
         }
 
-        /// The second field after the program's name in proc(5)'s `stat`; the name may hold blanks and brackets.
         private static func parent(of pid: pid_t) -> pid_t? {
+            guard let fields = statusFields(of: pid), fields.count > 1 else { return nil }
+            return pid_t(fields[1])
+        }
+
+        /// What follows the program's name in proc(5)'s `stat`: the state, the parent and more. The name may hold
+        /// blanks and brackets, so its end is looked for from behind.
+        private static func statusFields(of pid: pid_t) -> [Substring]? {
             guard let bytes = try? readWholeFile("/proc/\(pid)/stat") else { return nil }
             guard let nameEnd = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-            let fields = String(decoding: bytes[(nameEnd + 1)...], as: UTF8.self).split(separator: " ")
-            return fields.count > 1 ? pid_t(fields[1]) : nil
+            let text: Substring = String(decoding: bytes[(nameEnd + 1)...], as: UTF8.self)[...]
+            return text.split(separator: " ")
         }
     #else
         private static func allProcesses() -> [(pid: pid_t, parent: pid_t)] {
