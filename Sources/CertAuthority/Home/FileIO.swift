@@ -60,10 +60,10 @@ public enum FileIO {
                 .file, "\(path.escapedForTerminal): \(status.st_size) bytes, 1 to \(maximumBytes) expected")
         }
         do {
-            return try SecretBytes(count: size) { buffer throws(SSHWireError) in
+            return try unsafe SecretBytes(count: size) { buffer throws(SSHWireError) in
                 var filled = 0
-                while unsafe filled < buffer.count {
-                    let count = unsafe Self.readOnce(file.number, buffer, from: filled)
+                while filled < buffer.count {
+                    let count = unsafe readOnce(file.number, buffer, from: filled)
                     guard count > 0 else {
                         throw SSHWireError(.truncated, "it became shorter while it was read")
                     }
@@ -79,7 +79,7 @@ public enum FileIO {
         -> Int
     {
         while true {
-            guard let base = unsafe buffer.baseAddress else { return 0 }
+            guard let base = buffer.baseAddress else { return 0 }
             #if canImport(Darwin)
                 let count = unsafe Darwin.read(number, base + start, buffer.count - start)
             #else

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import SSHWire
+import SSHWire
 import Yams
 
 /// A CA folder's settings, as `config.yaml` holds them (docs/cli.md lists the keys).
