@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSodium
+import CSodium
 
 /// Base64 (RFC 4648, section 4) in its strict form: no white space, exact padding, no spare bits.
 public enum Base64 {

@@ -33,6 +33,24 @@ public enum Limits {
     public static let signatureBytes = 4 << 10
 }
 
+/// Key revocation lists.
+extension Limits {
+    /// A KRL, in bytes: what sshd loads (`SSHBUF_SIZE_MAX` in sshbuf.h, tested by `sshbuf_load_fd`).
+    public static let krlBytes = 128 << 20
+    /// A serial bitmap, in bits. OpenSSH reads it as a big number of at most `SSHBUF_MAX_BIGNUM` bytes (sshbuf.h)
+    /// and refuses the whole KRL for one bit more.
+    public static let krlBitmapBits = 16_384
+    /// Separate ranges of serials in one KRL, all authorities together. Ours: 64 MiB of memory, four times the
+    /// largest list that we promise to handle. A bitmap packs a range into two bits, so bytes alone don't bound it.
+    public static let krlSerialRanges = 1 << 22
+    /// Key IDs, keys and fingerprints in one KRL, each kind on its own. Ours.
+    public static let krlEntries = 1 << 20
+    /// Certificate sections in one KRL. Ours: each may bring a curve point that is costly to check.
+    public static let krlCertificateSections = 4_096
+    /// Extensions that are not critical in one KRL. Ours.
+    public static let krlExtensions = 256
+    /// A KRL's comment, or a reserved field, in bytes. Ours.
+    public static let krlTextBytes = 4_096
 /// Lines and files of text.
 extension Limits {
     /// One line of a text file, in bytes: the base64 of the largest key blob takes 350 KB, options and a comment

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COpenSSL
+import COpenSSL
 
 extension Curve {
     var opensslName: String {

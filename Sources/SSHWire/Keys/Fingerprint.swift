@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COpenSSL
+import COpenSSL
 
 /// The digests that OpenSSH makes of keys and files.
 public enum Digest {

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COpenSSL
+import COpenSSL
 
 /// An `EVP_PKEY` of libcrypto's, freed with this object (libcrypto wipes what is private in it).
 @safe final class LibcryptoKey {

@@ -1,8 +1,8 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COpenSSL
-internal import CSodium
+import COpenSSL
+import CSodium
 
 /// What a FIDO authenticator must vouch for beside the signature itself.
 public enum UserPresence: Sendable {

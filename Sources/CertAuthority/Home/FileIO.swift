@@ -1,0 +1,166 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+public import SSHWire
+
+/// Reads and writes whole files: bounded, without following a link at the end of a path when writing, and never
+/// leaving half a file.
+public enum FileIO {
+    /// Reads a file of at most `maximumBytes`.
+    public static func read(_ path: String, maximumBytes: Int) throws(CertAuthorityError) -> [UInt8] {
+        let file = try Descriptor(opening: path)
+        var content: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try file.read(into: &chunk, path)
+            if count == 0 { return content }
+            guard content.count + count <= maximumBytes else {
+                throw CertAuthorityError(
+                    .file,
+                    "\(path.escapedForTerminal): over \(maximumBytes) bytes, which nothing sensible here is")
+            }
+            content += chunk[..<count]
+        }
+    }
+
+    /// Reads a secret file straight into guarded memory.
+    ///
+    /// - Throws: `.unsafeFile` when it is no regular file, somebody else owns it, or its group or others can read or
+    ///   write it, with the command that mends it.
+    public static func readSecret(_ path: String, maximumBytes: Int) throws(CertAuthorityError) -> SecretBytes
+    {
+        let file = try Descriptor(opening: path)
+        var status = stat()
+        guard unsafe fstat(file.number, &status) == 0 else { throw .system("cannot look at", path, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw CertAuthorityError(.unsafeFile, "\(path.escapedForTerminal): not a regular file")
+        }
+        guard status.st_uid == geteuid() || geteuid() == 0 else {
+            throw CertAuthorityError(
+                .unsafeFile, "\(path.escapedForTerminal): owned by user \(status.st_uid), not by you",
+                hint: "use a key file of your own")
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw CertAuthorityError(
+                .unsafeFile,
+                "\(path.escapedForTerminal): mode 0\(String(status.st_mode & 0o7777, radix: 8)), others than its owner "
+                    + "can use this secret",
+                hint: "chmod 600 \(shellQuoted(path)), and replace the key if somebody may have read it")
+        }
+        guard let size = Int(exactly: status.st_size), (1...maximumBytes).contains(size) else {
+            throw CertAuthorityError(
+                .file, "\(path.escapedForTerminal): \(status.st_size) bytes, 1 to \(maximumBytes) expected")
+        }
+        do {
+            return try unsafe SecretBytes(count: size) { buffer throws(SSHWireError) in
+                var filled = 0
+                while filled < buffer.count {
+                    let count = unsafe readOnce(file.number, buffer, from: filled)
+                    guard count > 0 else {
+                        throw SSHWireError(.truncated, "it became shorter while it was read")
+                    }
+                    filled += count
+                }
+            }
+        } catch {
+            throw CertAuthorityError(.file, "\(path.escapedForTerminal): \(error.reason)")
+        }
+    }
+
+    private static func readOnce(_ number: Int32, _ buffer: UnsafeMutableRawBufferPointer, from start: Int)
+        -> Int
+    {
+        while true {
+            guard let base = buffer.baseAddress else { return 0 }
+            #if canImport(Darwin)
+                let count = unsafe Darwin.read(number, base + start, buffer.count - start)
+            #else
+                let count = unsafe Glibc.read(number, base + start, buffer.count - start)
+            #endif
+            if count >= 0 || errno != EINTR { return count }
+        }
+    }
+
+    /// How long a written file must last.
+    public enum Durability: Sendable {
+        /// Complete or not there, whatever happens to this process.
+        case atomic
+        /// And still there when the machine loses power.
+        case synced
+    }
+
+    /// Replaces or creates a file in one step.
+    public static func write(
+        _ content: Span<UInt8>, to path: String, mode: UInt32, durability: Durability = .synced,
+        replacing: Bool = true
+    ) throws(CertAuthorityError) {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let number = unsafe open(temporary, flags, mode_t(truncatingIfNeeded: mode))
+        guard number >= 0 else { throw .system("cannot create a file beside", path, errno) }
+        let file = Descriptor(owning: number)
+        do {
+            // The mode that was asked for, whatever the umask.
+            guard fchmod(number, mode_t(truncatingIfNeeded: mode)) == 0 else {
+                throw CertAuthorityError.system("cannot set the mode of", path, errno)
+            }
+            try file.write(content, path)
+            if durability == .synced, fsync(number) != 0 {
+                throw CertAuthorityError.system("cannot sync", path, errno)
+            }
+            if replacing {
+                guard unsafe rename(temporary, path) == 0 else {
+                    throw CertAuthorityError.system("cannot write", path, errno)
+                }
+            } else {
+                // A link fails where a rename would replace.
+                guard unsafe link(temporary, path) == 0 else {
+                    throw CertAuthorityError.system("cannot write", path, errno)
+                }
+                unsafe unlink(temporary)
+            }
+        } catch let error as CertAuthorityError {
+            unsafe unlink(temporary)
+            throw error
+        } catch {
+            throw CertAuthorityError(.file, "\(path.escapedForTerminal): \(error)")
+        }
+        if durability == .synced { try syncFolder(folder) }
+    }
+
+    /// Replaces or creates a text file in one step.
+    public static func write(_ text: String, to path: String, mode: UInt32) throws(CertAuthorityError) {
+        try write(Array(text.utf8).span, to: path, mode: mode)
+    }
+
+    private static func syncFolder(_ path: String) throws(CertAuthorityError) {
+        let folder = try Descriptor(opening: path)
+        guard fsync(folder.number) == 0 else { throw .system("cannot sync", path, errno) }
+    }
+
+    /// Whether something is at `path`.
+    public static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0
+    }
+}
+
+/// The path as an argument of a shell command that a person may copy.
+func shellQuoted(_ path: String) -> String {
+    let plain = path.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+            || "/._-+".utf8.contains(byte)
+    }
+    return plain
+        ? path
+        : "'\(path.escapedForTerminal.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+}

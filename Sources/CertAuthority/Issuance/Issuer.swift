@@ -1,0 +1,139 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import SSHWire
+
+/// Takes requests all the way: policy, record, signature, check.
+///
+/// The order is the only one that compiles: a signer gets a ``RecordedIssuance``, which only a ledger's durable step
+/// makes, from an ``ApprovedIssuance``, which only policy makes.
+public struct Issuer: Sendable {
+    /// What may be issued.
+    public let policy: IssuancePolicy
+    /// Where it is recorded.
+    public let ledger: any Ledger
+    /// The CA keys by what they sign.
+    public let signers: [CertificateKind: any CertificateSigner]
+    /// Milliseconds since 1970.
+    public let clock: @Sendable () -> UInt64
+    /// So many fresh random bytes.
+    public let randomBytes: @Sendable (Int) -> [UInt8]
+
+    /// The length of a certificate's nonce, in bytes; ssh-keygen's.
+    static let nonceBytes = 32
+
+    public init(
+        policy: IssuancePolicy, ledger: any Ledger, signers: [CertificateKind: any CertificateSigner],
+        clock: @escaping @Sendable () -> UInt64, randomBytes: @escaping @Sendable (Int) -> [UInt8]
+    ) {
+        self.policy = policy
+        self.ledger = ledger
+        self.signers = signers
+        self.clock = clock
+        self.randomBytes = randomBytes
+    }
+
+    /// What became of a request.
+    public enum Outcome: Sendable {
+        /// A certificate, and where the log has it.
+        case issued(Certificate, index: UInt64)
+        /// Policy said no; the refusal is in the log.
+        case refused([String])
+    }
+
+    /// Issues what policy allows of `requests`, in order. All of them are recorded in one durable step, then signed.
+    ///
+    /// - Throws: when there is no key for a kind, nothing could be recorded, or a signature could not be made. Serials
+    ///   that were recorded before a signature failed stay recorded and are never used again.
+    public func issue(_ requests: [IssuanceRequest]) async throws(CertAuthorityError) -> [Outcome] {
+        let milliseconds = clock()
+        let now = UnixTime(seconds: milliseconds / 1_000)
+        let random = randomBytes(requests.count * Self.nonceBytes)
+        var drafts: [LedgerDraft] = []
+        var refusals: [Int: [String]] = [:]
+        drafts.reserveCapacity(requests.count)
+        for (number, request) in requests.enumerated() {
+            let nonce = Array(random[(number * Self.nonceBytes)..<((number + 1) * Self.nonceBytes)])
+            switch policy.review(request, by: try signer(request.kind).publicKey, at: now, nonce: nonce) {
+            case .approved(let approved): drafts.append(.issuance(approved))
+            case .refused(let reasons):
+                refusals[number] = reasons
+                drafts.append(.refusal(RefusalRecord(request, reasons), requester: request.requester))
+            }
+        }
+        let recorded = try await ledger.record(drafts, at: milliseconds)
+        var certificates = try sign(recorded).makeIterator()
+        var outcomes: [Outcome] = []
+        outcomes.reserveCapacity(requests.count)
+        for number in requests.indices {
+            if let reasons = refusals[number] {
+                outcomes.append(.refused(reasons))
+            } else if let (certificate, index) = certificates.next() {
+                outcomes.append(.issued(certificate, index: index))
+            }
+        }
+        return outcomes
+    }
+
+    private func signer(_ kind: CertificateKind) throws(CertAuthorityError) -> any CertificateSigner {
+        guard let signer = signers[kind] else {
+            throw CertAuthorityError(.key, "there is no \(kind.name) CA key here, nothing can be issued")
+        }
+        return signer
+    }
+
+    /// Signs what was recorded, and compares what comes back with it before it leaves.
+    private func sign(
+        _ recorded: [RecordedIssuance]
+    ) throws(CertAuthorityError) -> [(certificate: Certificate, index: UInt64)] {
+        var signed: [(certificate: Certificate, index: UInt64)] = []
+        signed.reserveCapacity(recorded.count)
+        // Runs of one kind share one opening of the key.
+        var start = recorded.startIndex
+        while start < recorded.endIndex {
+            let kind = recorded[start].record.fields.kind
+            let run = recorded[start...].prefix { $0.record.fields.kind == kind }
+            let signatures = try signer(kind).sign(run.map(\.record.toBeSigned))
+            guard signatures.count == run.count else {
+                throw CertAuthorityError(
+                    .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
+            }
+            for (issuance, signature) in zip(run, signatures) {
+                signed.append((try issuance.record.certificate(signature), issuance.index))
+            }
+            start = run.endIndex
+        }
+        return signed
+    }
+}
+
+extension IssuanceRecord {
+    /// Joins the record and its signature to a certificate, which must say what the record says.
+    ///
+    /// - Throws: `.signerMismatch`, naming the first field that differs.
+    fileprivate func certificate(_ signature: Signature) throws(CertAuthorityError) -> Certificate {
+        do {
+            let certificate = try Certificate(toBeSigned: toBeSigned, signature: signature)
+            guard let difference = fields.firstDifference(from: certificate.fields) else {
+                return certificate
+            }
+            throw CertAuthorityError(
+                .signerMismatch, "certificate: its \(difference) is not what was recorded")
+        } catch let error as SSHWireError {
+            throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
+        } catch let error as CertAuthorityError {
+            throw error
+        } catch {
+            throw CertAuthorityError(.signerMismatch, "certificate: \(error)")
+        }
+    }
+}
+
+extension RefusalRecord {
+    fileprivate init(_ request: IssuanceRequest, _ reasons: [String]) {
+        self.init(
+            kind: request.kind, identity: request.identity,
+            keyFingerprint: ExactText(request.key.fingerprint),
+            principals: request.principals.names, reasons: reasons.map { ExactText($0) })
+    }
+}

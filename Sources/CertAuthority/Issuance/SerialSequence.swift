@@ -1,0 +1,73 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CSodium
+public import SSHWire
+
+/// The serials of an authority: never 0, never the same twice, also when an older database is put back.
+///
+/// A position is the larger of the one after the last and the current second × 2^20 (seconds since the start of
+/// 2026). A database that is restored from a copy of yesterday so continues from today's second, beyond everything
+/// that was issued since, as long as under 2^20 serials a second were used and the clock has not been set back
+/// behind the last issuance. Positions stay under 2^53 until 2298, so JSON readers that hold numbers as doubles
+/// show them right.
+public struct SerialSequence: Sendable {
+    /// How serials look.
+    public enum Order: Sendable, Hashable {
+        /// The position itself: sorts by time, and packs into the smallest revocation lists.
+        case sequential
+        /// A keyed permutation of the position: says nothing about how many certificates there are.
+        case random(key: [UInt8])
+    }
+
+    /// How they look.
+    public let order: Order
+    /// The last position that was used, 0 for none.
+    public private(set) var position: UInt64
+
+    /// 2026-01-01 00:00:00 UTC.
+    static let epoch: UInt64 = 1_767_225_600
+    /// The bytes of a key for ``Order/random(key:)``: libsodium's `crypto_shorthash_KEYBYTES`.
+    public static let keyBytes = 16
+
+    public init(_ order: Order, position: UInt64) {
+        self.order = order
+        self.position = position
+    }
+
+    /// The next serial.
+    ///
+    /// - Throws: `.logInconsistent` when there is no next position, which a sound database never comes to.
+    public mutating func next(at now: UnixTime) throws(CertAuthorityError) -> UInt64 {
+        while true {
+            let floor = min(now.seconds > Self.epoch ? now.seconds - Self.epoch : 0, 1 << 42) << 20
+            let (successor, overflow) = position.addingReportingOverflow(1)
+            guard !overflow, successor < 1 << 63 else {
+                throw CertAuthorityError(.logInconsistent, "serials: none is left after \(position)")
+            }
+            position = max(successor, floor)
+            switch order {
+            case .sequential: return position
+            case .random(let key):
+                let serial = Self.permute(position, key)
+                if serial != 0 { return serial }
+            }
+        }
+    }
+
+    /// A permutation of the 64-bit numbers: a Feistel network of eight rounds over SipHash-2-4.
+    ///
+    /// Being a permutation, it can't give two positions one serial.
+    static func permute(_ position: UInt64, _ key: [UInt8]) -> UInt64 {
+        var left = UInt32(truncatingIfNeeded: position >> 32)
+        var right = UInt32(truncatingIfNeeded: position)
+        for round in UInt8(0)..<8 {
+            let input = [round] + (0..<4).map { UInt8(truncatingIfNeeded: right >> (8 * $0)) }
+            var hash = [UInt8](repeating: 0, count: 8)
+            _ = unsafe crypto_shorthash(&hash, input, UInt64(input.count), key)
+            let mixed = hash.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            (left, right) = (right, left ^ mixed)
+        }
+        return UInt64(left) << 32 | UInt64(right)
+    }
+}

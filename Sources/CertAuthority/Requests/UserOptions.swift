@@ -1,0 +1,90 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import SSHWire
+
+/// What a user certificate is restricted to and what it allows.
+public struct UserOptions: Sendable, Hashable {
+    /// The only command that sshd will run.
+    public let forceCommand: String?
+    /// The only addresses to log in from; none for any.
+    public let sourceAddresses: [AddressBlock]
+    /// Whether the FIDO authenticator must check a PIN or fingerprint at each login.
+    public let verifyRequired: Bool
+    /// What sshd may grant beside running commands.
+    public let permissions: Set<Permission>
+    /// Further extensions, in the order given.
+    public let extensions: [CertificateOption]
+
+    /// The longest command and the longest extension value, in bytes.
+    public static let maximumTextBytes = 4_096
+
+    public init(
+        forceCommand: String? = nil, sourceAddresses: [AddressBlock] = [], verifyRequired: Bool = false,
+        permissions: Set<Permission> = [.pty], extensions: [CertificateOption] = []
+    ) throws(CertAuthorityError) {
+        if let forceCommand {
+            try checkText(forceCommand, field: "force-command", maximumBytes: Self.maximumTextBytes)
+        }
+        var seen: Set<ExactText> = []
+        for option in extensions {
+            guard seen.insert(option.name).inserted else {
+                throw CertAuthorityError(.invalidRequest, "extension \(option.name) is given twice")
+            }
+        }
+        self.forceCommand = forceCommand
+        self.sourceAddresses = sourceAddresses
+        self.verifyRequired = verifyRequired
+        self.permissions = permissions
+        self.extensions = extensions
+    }
+
+    /// An extension from `NAME` or `NAME=VALUE`.
+    ///
+    /// - Throws: for names that say something else here: permissions are asked for as such, and a critical option
+    ///   among the extensions would be ignored by sshd.
+    public static func parseExtension(_ text: String) throws(CertAuthorityError) -> CertificateOption {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = String(parts[0])
+        try checkText(name, field: "extension", maximumBytes: Limits.optionNameBytes)
+        guard name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: ",") }) else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "extension \"\(name.escapedForTerminal)\": printable ASCII without comma expected")
+        }
+        let exact = ExactText(name)
+        if let permission = Permission.allCases.first(where: { $0.extensionName == exact }) {
+            throw CertAuthorityError(
+                .invalidRequest, "extension \(name) is a permission",
+                hint: "use --permit \(permission.rawValue)")
+        }
+        guard ![.forceCommand, .sourceAddress, .verifyRequired].contains(exact) else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "extension \(name) is a critical option: as an extension it would be ignored",
+                hint: "use --\(name)")
+        }
+        guard parts.count == 2 else { return .flag(exact) }
+        guard exact != .noTouchRequired else {
+            throw CertAuthorityError(.invalidRequest, "extension \(name) takes no value")
+        }
+        try checkText(String(parts[1]), field: "extension \(name)", maximumBytes: Self.maximumTextBytes)
+        return .text(exact, String(parts[1]))
+    }
+
+    /// The critical options that these restrictions make, in byte order.
+    var criticalOptions: [CertificateOption] {
+        var options: [CertificateOption] = []
+        if let forceCommand { options.append(.text(.forceCommand, forceCommand)) }
+        if !sourceAddresses.isEmpty {
+            options.append(.text(.sourceAddress, sourceAddresses.map(\.description).joined(separator: ",")))
+        }
+        if verifyRequired { options.append(.flag(.verifyRequired)) }
+        return options
+    }
+
+    /// The extensions, permissions among them, in byte order.
+    var allExtensions: [CertificateOption] {
+        (extensions + permissions.map { .flag($0.extensionName) }).sorted { $0.name < $1.name }
+    }
+}

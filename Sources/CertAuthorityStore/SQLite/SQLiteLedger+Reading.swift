@@ -1,0 +1,122 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import CertAuthority
+import Foundation
+import GRDB
+public import SSHWire
+public import TransparencyLog
+
+/// What is asked of a ledger without changing it. Each call sees one state of the database.
+extension SQLiteLedger {
+    /// The log's name.
+    public nonisolated var origin: String {
+        get throws(CertAuthorityError) {
+            try read { db in try String.fetchOne(db, sql: "SELECT origin FROM ledger") ?? "" }
+        }
+    }
+
+    /// The signed checkpoint of everything in the database; not verified.
+    public nonisolated func checkpoint() throws(CertAuthorityError) -> SignedNote {
+        try read { db in
+            guard let bytes = try Data.fetchOne(db, sql: "SELECT checkpoint FROM ledger") else {
+                throw CertAuthorityError(.storeDamaged, "the database has no ledger")
+            }
+            return try SignedNote(Array(bytes).span)
+        }
+    }
+
+    /// How many entries there are.
+    public nonisolated func size() throws(CertAuthorityError) -> UInt64 {
+        try read { db in UInt64(bitPattern: try Int64.fetchOne(db, sql: "SELECT size FROM ledger") ?? 0) }
+    }
+
+    /// The exact bytes of entry number `index`, nil when there is none.
+    public nonisolated func entry(at index: UInt64) throws(CertAuthorityError) -> [UInt8]? {
+        try read { db in
+            try Data.fetchOne(
+                db, sql: "SELECT entry FROM entries WHERE position = ?", arguments: [Int64(bitPattern: index)]
+            ).map { Array($0) }
+        }
+    }
+
+    /// Hands the entries from number `start` on to `body`, in order, until it says false.
+    public nonisolated func forEachEntry(
+        from start: UInt64 = 0, _ body: (UInt64, Span<UInt8>) throws -> Bool
+    ) throws(CertAuthorityError) {
+        try withoutActuallyEscaping(body) { body throws(CertAuthorityError) in
+            // The pool's read runs the closure on another thread while this one waits: nothing runs at once.
+            nonisolated(unsafe) let body = body
+            try read { db in
+                try db.forEachEntry(from: start) { try unsafe body($0, $1) }
+            }
+        }
+    }
+
+    /// Where the certificate with `serial` was recorded, nil when it never was.
+    public nonisolated func entryIndex(serial: UInt64) throws(CertAuthorityError) -> UInt64? {
+        try read { db in
+            try Int64.fetchOne(
+                db, sql: "SELECT entry FROM certificates WHERE serial = ?",
+                arguments: [Int64(bitPattern: serial)]
+            ).map { UInt64(bitPattern: $0) }
+        }
+    }
+
+    /// Where certificates with this key ID were recorded, in order.
+    public nonisolated func entryIndexes(keyID: ExactText) throws(CertAuthorityError) -> [UInt64] {
+        try read { db in
+            try Int64.fetchAll(
+                db, sql: "SELECT entry FROM certificates WHERE key_id = ? ORDER BY entry",
+                arguments: [keyID.string]
+            ).map { UInt64(bitPattern: $0) }
+        }
+    }
+
+    /// Every revocation, in order.
+    public nonisolated func revocations() throws(CertAuthorityError) -> [(index: UInt64, entry: LogEntry)] {
+        try read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT entries.position, entries.entry FROM revocations
+                    JOIN entries ON entries.position = revocations.entry ORDER BY entries.position
+                    """)
+            return try rows.map { row in
+                let entry: Data = row["entry"]
+                return (UInt64(bitPattern: row["position"]), try LogEntry(encoded: Array(entry).span))
+            }
+        }
+    }
+
+    /// Runs `body` on the log's tree.
+    public nonisolated func withTree<Value: Sendable>(
+        _ body: @Sendable (any HashSource) throws -> Value
+    ) throws(CertAuthorityError) -> Value {
+        try read { db in try body(DatabaseTree(db: db)) }
+    }
+
+    /// The root that the log had when it had `size` entries.
+    public nonisolated func root(size: UInt64) throws(CertAuthorityError) -> Hash {
+        try read { db in try DatabaseTree(db: db).root(size: size) }
+    }
+}
+
+extension Database {
+    /// Steps through the entries without copying them.
+    func forEachEntry(from start: UInt64, _ body: (UInt64, Span<UInt8>) throws -> Bool) throws {
+        let rows = try Row.fetchCursor(
+            self, sql: "SELECT position, entry FROM entries WHERE position >= ? ORDER BY position",
+            arguments: [Int64(bitPattern: start)])
+        while let row = try rows.next() {
+            let position = UInt64(bitPattern: row[0])
+            let goesOn = try row.withUnsafeData(atIndex: 1) { data in
+                guard let data else { return true }
+                return try unsafe data.withUnsafeBytes { bytes in
+                    try unsafe body(position, Span(_unsafeBytes: bytes))
+                }
+            }
+            guard goesOn else { return }
+        }
+    }
+}

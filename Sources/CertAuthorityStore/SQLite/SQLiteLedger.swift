@@ -1,0 +1,166 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import CertAuthority
+import Foundation
+import GRDB
+import SSHWire
+public import TransparencyLog
+
+/// A ledger in one SQLite file, for one machine.
+///
+/// Entries, serials, tree and signed checkpoint change in one transaction, synced to disk (`synchronous=FULL`) before
+/// ``append(_:at:)`` returns. Calls that come while a transaction is being written share the next one. Several
+/// processes may use one file; each transaction starts from what is on disk.
+public actor SQLiteLedger: Ledger {
+    private let pool: DatabasePool
+    /// The database's file.
+    public nonisolated let path: String
+    private let writer: TreeWriter
+    private var waiting: [Waiter] = []
+    private var isWriting = false
+
+    /// How long another process's transaction is waited for, in seconds.
+    static let busyTimeout: TimeInterval = 10
+
+    private struct Waiter {
+        let drafts: [LedgerDraft]
+        let milliseconds: UInt64
+        let continuation: CheckedContinuation<Turn, Never>
+    }
+
+    /// What a waiting caller gets: its own result, or the task to write for all that wait.
+    private enum Turn {
+        case done(Result<[LedgerReceipt], CertAuthorityError>)
+        case lead
+    }
+
+    /// Opens a database.
+    ///
+    /// - Parameter signer: signs checkpoints; without one the ledger can only be read.
+    /// - Throws: `.storeMissing` when there is none, `.storeDamaged` when the file is something else or of a newer
+    ///   version.
+    public init(opening path: String, signer: NoteSigner?) throws(CertAuthorityError) {
+        guard FileIO.exists(path) else {
+            throw CertAuthorityError(
+                .storeMissing, "there is no database at \(path.escapedForTerminal)",
+                hint: "make a CA with: daypass ca init; or put the database of this CA back")
+        }
+        self.path = path
+        do {
+            pool = try Self.open(path, readOnly: signer == nil)
+            try pool.read { db in
+                guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
+                    throw CertAuthorityError(
+                        .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
+                }
+                guard try Schema.migrator.hasCompletedMigrations(db),
+                    try !Schema.migrator.hasBeenSuperseded(db)
+                else {
+                    throw CertAuthorityError(
+                        .storeDamaged, "\(path.escapedForTerminal) was made by another version of daypass",
+                        hint: "use the newer version")
+                }
+            }
+        } catch {
+            throw ledgerError(error, path)
+        }
+        writer = TreeWriter(signer: signer)
+    }
+
+    /// Makes a database with its first entries; ``init(opening:signer:)`` opens it.
+    ///
+    /// - Throws: when something is at `path` already.
+    public static func create(
+        at path: String, origin: String, serials: SerialSequence.Order, signer: NoteSigner
+    ) throws(CertAuthorityError) {
+        do {
+            // SQLite gives its other files the mode of this one.
+            let nothing: [UInt8] = []
+            try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
+            let pool = try open(path, readOnly: false)
+            try pool.write { db in
+                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+            }
+            try Schema.migrator.migrate(pool)
+            var key: Data?
+            if case .random(let bytes) = serials { key = Data(bytes) }
+            let note = try SignedNote(
+                signing: try Checkpoint(origin: origin, head: Frontier().head), by: [signer])
+            try pool.write { db in
+                try db.execute(
+                    sql: """
+                        INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
+                        VALUES (1, ?, ?, 0, 0, ?)
+                        """, arguments: [origin, key, Data(note.bytes)])
+            }
+            try pool.close()
+        } catch {
+            throw ledgerError(error, path)
+        }
+    }
+
+    private static func open(_ path: String, readOnly: Bool) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.busyMode = .timeout(busyTimeout)
+        configuration.label = "ledger"
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        guard !readOnly else { return pool }
+        // GRDB sets NORMAL when it opens a WAL pool, which does not sync a commit: set FULL after it, and look.
+        try pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+                throw CertAuthorityError(.storeDamaged, "the database does not sync its commits")
+            }
+        }
+        return pool
+    }
+
+    public func append(
+        _ drafts: [LedgerDraft], at milliseconds: UInt64
+    ) async throws(CertAuthorityError) -> [LedgerReceipt] {
+        if isWriting {
+            let turn = await withCheckedContinuation { continuation in
+                waiting.append(Waiter(drafts: drafts, milliseconds: milliseconds, continuation: continuation))
+            }
+            if case .done(let result) = turn { return try result.get() }
+        }
+        isWriting = true
+        let followers = waiting
+        waiting = []
+        let batch =
+            [LedgerBatch(drafts: drafts, milliseconds: milliseconds)]
+            + followers.map { LedgerBatch(drafts: $0.drafts, milliseconds: $0.milliseconds) }
+        let results = await write(batch)
+        for (follower, result) in zip(followers, results.dropFirst()) {
+            follower.continuation.resume(returning: .done(result))
+        }
+        // Whoever came meanwhile goes next; the first of them writes for the others.
+        if waiting.isEmpty {
+            isWriting = false
+        } else {
+            waiting.removeFirst().continuation.resume(returning: .lead)
+        }
+        return try results[0].get()
+    }
+
+    private func write(_ batch: [LedgerBatch]) async -> [Result<[LedgerReceipt], CertAuthorityError>] {
+        do {
+            return try await pool.write { [writer] db in try writer.write(batch, db) }
+        } catch {
+            return batch.map { _ in .failure(ledgerError(error, path)) }
+        }
+    }
+
+    /// Runs `body` on one unchanging state of the database.
+    nonisolated func read<Value: Sendable>(
+        _ body: @Sendable (Database) throws -> Value
+    ) throws(CertAuthorityError) -> Value {
+        do {
+            return try pool.read(body)
+        } catch {
+            throw ledgerError(error, path)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import Foundation
+import GRDB
+import SSHWire
+import TransparencyLog
+
+/// One caller's drafts.
+struct LedgerBatch: Sendable {
+    let drafts: [LedgerDraft]
+    let milliseconds: UInt64
+}
+
+/// Writes entries and what follows from them inside a transaction.
+///
+/// Sendable: it is only used on the pool's writer queue, which runs one closure at a time.
+final class TreeWriter: @unchecked Sendable {
+    private let signer: NoteSigner?
+    /// The tree after the last transaction, and the checkpoint that told so: valid while the database still says it.
+    private var cached: (builder: TreeBuilder, checkpoint: Data)?
+
+    init(signer: NoteSigner?) { self.signer = signer }
+
+    /// Appends every batch that can be encoded; the others fail by themselves. Throwing fails all of them, and the
+    /// caller rolls back.
+    func write(
+        _ batches: [LedgerBatch], _ db: Database
+    ) throws -> [Result<[LedgerReceipt], CertAuthorityError>] {
+        guard let signer else {
+            throw CertAuthorityError(.storeReadOnly, "the log key is not loaded, nothing can be recorded")
+        }
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM ledger") else {
+            throw CertAuthorityError(.storeDamaged, "the database has no ledger")
+        }
+        var serials = SerialSequence(
+            (row["serial_key"] as Data?).map { .random(key: Array($0)) } ?? .sequential,
+            position: UInt64(bitPattern: row["serial_position"]))
+        var builder = try treeBuilder(
+            size: UInt64(bitPattern: row["size"]), checkpoint: row["checkpoint"], db)
+        cached = nil
+
+        var results: [Result<[LedgerReceipt], CertAuthorityError>] = []
+        for batch in batches {
+            do {
+                let (entries, advanced) = try encode(batch, serials)
+                serials = advanced
+                results.append(.success(try insert(entries, into: &builder, db)))
+            } catch let error as CertAuthorityError {
+                results.append(.failure(error))
+            }
+        }
+        for tile in builder.takeCompletedTiles() {
+            try db.cachedStatement(sql: "INSERT INTO tiles (level, position, hashes) VALUES (?, ?, ?)")
+                .execute(
+                    arguments: [tile.tile.level, Int64(bitPattern: tile.tile.index), Data(tile.bytes)])
+        }
+        let checkpoint = try Checkpoint(origin: row["origin"], head: builder.frontier.head)
+        let note = Data(try SignedNote(signing: checkpoint, by: [signer]).bytes)
+        try db.cachedStatement(sql: "UPDATE ledger SET serial_position = ?, size = ?, checkpoint = ?")
+            .execute(
+                arguments: [
+                    Int64(bitPattern: serials.position), Int64(bitPattern: builder.frontier.size), note,
+                ])
+        // If the commit fails, the database's checkpoint is not this one, and the cache is not used.
+        cached = (builder, note)
+        return results
+    }
+
+    private func treeBuilder(size: UInt64, checkpoint: Data, _ db: Database) throws -> TreeBuilder {
+        if let cached, cached.checkpoint == checkpoint { return cached.builder }
+        return try TreeBuilder(size: size, from: DatabaseTree(db: db))
+    }
+
+    private func encode(
+        _ batch: LedgerBatch, _ serials: SerialSequence
+    ) throws(CertAuthorityError) -> (entries: [(entry: LogEntry, bytes: [UInt8])], serials: SerialSequence) {
+        var serials = serials
+        var entries: [(entry: LogEntry, bytes: [UInt8])] = []
+        entries.reserveCapacity(batch.drafts.count)
+        for draft in batch.drafts {
+            let entry = try draft.entry(at: batch.milliseconds, serials: &serials)
+            entries.append((entry, try entry.encoded()))
+        }
+        return (entries, serials)
+    }
+
+    private func insert(
+        _ entries: [(entry: LogEntry, bytes: [UInt8])], into builder: inout TreeBuilder, _ db: Database
+    ) throws -> [LedgerReceipt] {
+        let insertEntry = try db.cachedStatement(sql: "INSERT INTO entries (position, entry) VALUES (?, ?)")
+        var receipts: [LedgerReceipt] = []
+        receipts.reserveCapacity(entries.count)
+        for (entry, bytes) in entries {
+            let position = Int64(bitPattern: builder.frontier.size)
+            try builder.append(entry: bytes.span)
+            try insertEntry.execute(arguments: [position, Data(bytes)])
+            switch entry.event {
+            case .issuance(let record):
+                try db.cachedStatement(
+                    sql: "INSERT INTO certificates (serial, entry, key_id) VALUES (?, ?, ?)"
+                )
+                .execute(
+                    arguments: [
+                        Int64(bitPattern: record.fields.serial), position, record.fields.keyID.string,
+                    ])
+            case .revocation:
+                try db.cachedStatement(sql: "INSERT INTO revocations (entry) VALUES (?)").execute(arguments: [
+                    position
+                ])
+            case .refusal, .authority, .recovery: break
+            }
+            receipts.append(LedgerReceipt(index: UInt64(bitPattern: position), entry: entry))
+        }
+        return receipts
+    }
+}
