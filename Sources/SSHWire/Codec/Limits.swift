@@ -51,6 +51,8 @@ extension Limits {
     public static let krlExtensions = 256
     /// A KRL's comment, or a reserved field, in bytes. Ours.
     public static let krlTextBytes = 4_096
+}
+
 /// Lines and files of text.
 extension Limits {
     /// One line of a text file, in bytes: the base64 of the largest key blob takes 350 KB, options and a comment

@@ -4,14 +4,6 @@
 import COpenSSL
 
 extension Curve {
-    var opensslName: String {
-        switch self {
-        case .p256: "P-256"
-        case .p384: "P-384"
-        case .p521: "P-521"
-        }
-    }
-
     private var identifier: Int32 {
         switch self {
         case .p256: NID_X9_62_prime256v1

@@ -12,7 +12,7 @@ import COpenSSL
 
     deinit { unsafe EVP_PKEY_free(pointer) }
 
-    /// Builds a key from parameters that `fill` pushes.
+    /// Builds a key from parameters that `fill` pushes; what they point to must live until this returns.
     ///
     /// - Parameter selection: `DAYPASS_PKEY_PUBLIC_KEY` or `DAYPASS_PKEY_KEYPAIR`.
     convenience init(
@@ -38,10 +38,13 @@ import COpenSSL
 
     /// The public half of an ECDSA key.
     convenience init(_ curve: Curve, point: [UInt8]) throws(SSHWireError) {
+        // The builder keeps the pointer until the key is made.
+        let bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: point.count)
+        defer { unsafe bytes.deallocate() }
+        _ = unsafe bytes.initialize(from: point)
         try unsafe self.init(type: "EC", selection: DAYPASS_PKEY_PUBLIC_KEY) { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.opensslName, 0)
-                == 1
-                && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, point.count) == 1
+            unsafe daypass_push_group(builder, Int32(curve.bits)) == 1
+                && daypass_push_public_point(builder, bytes.baseAddress, bytes.count) == 1
         }
     }
 
@@ -55,8 +58,7 @@ import COpenSSL
             unsafe BN_free(e)
         }
         try unsafe self.init(type: "RSA", selection: DAYPASS_PKEY_PUBLIC_KEY) { builder in
-            unsafe OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1
-                && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1
+            unsafe daypass_push_rsa_public(builder, n, e) == 1
         }
     }
 
