@@ -139,9 +139,21 @@ public enum FileIO {
 
     /// Creates a secret file, 0600, or replaces it in one step.
     public static func writeSecret(_ secret: SecretBytes, to path: String) throws(CertAuthorityError) {
-        try unsafe secret.withUnsafeBytes { bytes throws(CertAuthorityError) in
-            try unsafe write(Span(_unsafeBytes: bytes), to: path, mode: 0o600)
+        try secret.withSpan { bytes throws(CertAuthorityError) in try write(bytes, to: path, mode: 0o600) }
+    }
+
+    /// Writes a file whose name holds folders, and makes those that are missing.
+    ///
+    /// - Parameter name: relative, without `..`; from us, never from outside.
+    public static func write(
+        _ content: Span<UInt8>, creatingFoldersIn root: String, at name: String
+    ) throws(CertAuthorityError) {
+        var folder = root
+        for part in name.split(separator: "/").dropLast() {
+            folder += "/" + part
+            if !exists(folder) { try makeFolder(folder, mode: 0o755) }
         }
+        try write(content, to: root + "/" + name, mode: 0o644, durability: .atomic)
     }
 
     /// Makes a folder if it isn't there, and gives it its mode.

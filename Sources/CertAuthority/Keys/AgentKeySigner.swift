@@ -23,7 +23,7 @@ public struct AgentKeySigner: CertificateSigner {
             var signatures: [Signature] = []
             for message in messages {
                 // The client checks that the signature is this key's before it returns it.
-                signatures.append(try client.sign(message.span, with: publicKey))
+                signatures.append(try client.sign(message.span, by: .key(publicKey), presence: .notRequired))
             }
             return signatures
         } catch {

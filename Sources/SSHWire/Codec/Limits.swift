@@ -86,6 +86,8 @@ extension Limits {
     public static let agentIdentities = 2_048
     /// A constraint extension's content, in bytes: OpenSSH's largest lists 1,024 destinations.
     public static let agentConstraintBytes = 128 << 10
+}
+
 /// Private keys.
 extension Limits {
     /// A private key's file, in bytes: an RSA-16384 key takes 13 KB in the longest of its forms. OpenSSH reads up to

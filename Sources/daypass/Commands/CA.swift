@@ -123,7 +123,7 @@ struct CAInit: AsyncParsableCommand {
 
     private func defaultOrigin(_ authorities: [NewAuthority]) -> String {
         let key = authorities.first { $0.role == .user }?.publicKey.encoded ?? []
-        return "daypass.local/" + Digest.sha256(key).prefix(8).map { hexadecimalText($0) }.joined()
+        return "daypass.local/" + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private func report(

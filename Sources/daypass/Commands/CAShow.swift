@@ -82,7 +82,6 @@ struct CAShow: ParsableCommand {
         Terminal.say("CA in \(report.ca.home.escapedForTerminal)")
         for key in report.ca.keys {
             Terminal.say("  \(key.role.padded(5)) \(key.type) \(key.fingerprint) (\(key.custody))")
-            Terminal.say(Randomart.indented(try home.publicKey(AuthorityRole(argument: key.role) ?? .user)))
         }
         Terminal.say("  user certificates live \(spell(policy.user.defaultLifetime)), at most \(spell(policy.user.maximumLifetime))")
         Terminal.say("  host certificates live \(spell(policy.host.defaultLifetime)), at most \(spell(policy.host.maximumLifetime))")

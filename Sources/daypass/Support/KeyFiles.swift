@@ -44,7 +44,7 @@ enum PrivateKeyFile {
     /// - Throws: `.passphrase` when it needs one, or another one.
     static func parse(_ contents: SecretBytes, path: String, passphrase: SecretBytes?) throws -> PrivateKey {
         do {
-            return try PrivateKey(contents: contents, passphrase: passphrase)
+            return try PrivateKey(fileContents: contents, passphrase: passphrase)
         } catch {
             let code: CertAuthorityError.Code =
                 error.code == .passphraseRequired || error.code == .wrongPassphrase ? .passphrase : .key
