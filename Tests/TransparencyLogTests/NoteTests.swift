@@ -168,11 +168,17 @@ func trusting(_ vkey: String) throws -> NoteVerifier {
     }
 
     @Test func twoKeysOfOneNameAndIDAreRefused() throws {
-        // The ID has 32 bits, so real keys can be made to collide; the algorithm and name fix which.
-        let key = Ed25519Key(1)
-        let note = try SignedNote(signing: Array("a\n".utf8), by: [try key.signer("a")])
-        let verifier = try key.verifier("a")
-        #expect(try note.verified(by: [verifier, verifier]).signatures.count == 1)
+        // Found by counting: SHA-256("a\n" || 0x01 || key) begins with a06fc73f for both.
+        let keys = [65_227, 67_083].map { number -> [UInt8] in
+            [UInt8](repeating: 0, count: 28) + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
+        }
+        let name = try KeyName("a")
+        let verifiers = try keys.map { try NoteVerifier(name: name, publicKey: $0) { _, _, _ in true } }
+        #expect(verifiers.map(\.keyID) == [0xa06f_c73f, 0xa06f_c73f])
+        let signer = try NoteSigner(name: name, publicKey: keys[0]) { _ in [UInt8](repeating: 0, count: 64) }
+        let note = try SignedNote(signing: Array("a\n".utf8), by: [signer])
+        #expect(code { _ = try note.verified(by: verifiers) } == .ambiguousKey)
+        #expect(try note.verified(by: [verifiers[0], verifiers[0]]).signatures.count == 1)
     }
 }
 
