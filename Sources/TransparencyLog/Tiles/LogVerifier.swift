@@ -13,7 +13,7 @@
 /// Its memory does not grow with the log as long as ``takeCompletedTiles()`` is called now and then.
 public struct LogVerifier: Sendable {
     private var builder = TreeBuilder()
-    /// By size.
+    // Smaller sizes first; `checked` counts those that were met.
     var expected: [TreeHead]
     private var checked = 0
 
