@@ -185,6 +185,15 @@ import TransparencyLog
         }
     }
 
+    @Test func aProofThatEndsBelowTheRootOfTheClaimedSizeIsRefused() throws {
+        let tree = try tree(of: sampleEntries(4))
+        let proof = try ConsistencyProof(oldSize: 3, newSize: 4, from: tree)
+        let roots = (old: try tree.root(size: 3), new: try tree.root(size: 4))
+        try proof.verify(oldRoot: roots.old, newRoot: roots.new)
+        let claimed = try ConsistencyProof(oldSize: 3, newSize: 7, hashes: proof.hashes)
+        #expect(code { try claimed.verify(oldRoot: roots.old, newRoot: roots.new) } == .invalidProof)
+    }
+
     @Test func aProofBackwardsIsRefused() throws {
         let tree = try tree(of: sampleEntries(4))
         #expect(code { _ = try ConsistencyProof(oldSize: 4, newSize: 3, from: tree) } == .outOfRange)
