@@ -161,14 +161,16 @@ public enum FileIO {
     /// - Throws: `.unsafeFile` when something else is at `path`.
     public static func makeFolder(_ path: String, mode: UInt32) throws(CertAuthorityError) {
         if unsafe mkdir(path, mode_t(truncatingIfNeeded: mode)) != 0, errno != EEXIST {
-            throw .system("cannot make the folder", path, errno, hint: "make the folder that it lies in first")
+            throw .system(
+                "cannot make the folder", path, errno, hint: "make the folder that it lies in first")
         }
         var status = stat()
         guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw CertAuthorityError(.unsafeFile, "\(path.escapedForTerminal): not a folder")
         }
         guard status.st_uid == geteuid() else {
-            throw CertAuthorityError(.unsafeFile, "\(path.escapedForTerminal): owned by user \(status.st_uid), not by you")
+            throw CertAuthorityError(
+                .unsafeFile, "\(path.escapedForTerminal): owned by user \(status.st_uid), not by you")
         }
         guard unsafe chmod(path, mode_t(truncatingIfNeeded: mode)) == 0 else {
             throw .system("cannot set the mode of", path, errno)

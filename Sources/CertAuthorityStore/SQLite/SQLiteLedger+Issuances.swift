@@ -10,7 +10,9 @@ extension SQLiteLedger {
     ///
     /// - Throws: `.logInconsistent` when the entry is not there or records something else.
     public nonisolated func issuance(at index: UInt64) throws(CertAuthorityError) -> IssuanceRecord {
-        guard let bytes = try entry(at: index), case .issuance(let record) = try LogEntry(encoded: bytes.span).event else {
+        guard let bytes = try entry(at: index),
+            case .issuance(let record) = try LogEntry(encoded: bytes.span).event
+        else {
             throw CertAuthorityError(
                 .logInconsistent, "entry \(index) should record a certificate and does not",
                 hint: "check the log with: daypass log verify")
@@ -22,7 +24,9 @@ extension SQLiteLedger {
     public nonisolated func revokedKeys() throws(CertAuthorityError) -> Set<PublicKey> {
         var keys: Set<PublicKey> = []
         for (_, entry) in try revocations() {
-            if case .revocation(let record) = entry.event, case .key(let key) = record.target { keys.insert(key) }
+            if case .revocation(let record) = entry.event, case .key(let key) = record.target {
+                keys.insert(key)
+            }
         }
         return keys
     }

@@ -63,7 +63,8 @@ extension SQLiteLedger {
         }
         guard entries.count == range.count else {
             throw CertAuthorityError(
-                .logInconsistent, "entries \(range.lowerBound)...\(range.upperBound - 1): \(entries.count) are there")
+                .logInconsistent,
+                "entries \(range.lowerBound)...\(range.upperBound - 1): \(entries.count) are there")
         }
         return entries
     }

@@ -69,7 +69,8 @@ extension SQLiteLedger {
         try read { db in
             for computed in tiles {
                 guard let stored = try DatabaseTree(db: db).storedTile(computed.tile) else {
-                    throw CertAuthorityError(.logInconsistent, "\(computed.tile): the database has no such tile")
+                    throw CertAuthorityError(
+                        .logInconsistent, "\(computed.tile): the database has no such tile")
                 }
                 try stored.compare(withComputed: computed)
             }

@@ -14,15 +14,6 @@ struct CA: ParsableCommand {
         subcommands: [CAInit.self, CAList.self, CAShow.self, CAExport.self])
 }
 
-extension AuthorityRole: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let role = AuthorityRole.allCases.first(where: { $0.name == argument }) else { return nil }
-        self = role
-    }
-
-    public static var allValueStrings: [String] { allCases.map(\.name) }
-}
-
 struct CAInit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
@@ -58,7 +49,10 @@ struct CAInit: AsyncParsableCommand {
                 + "host= (repeatable).", valueName: "[ROLE=]KEY"))
     var agentKeys: [String] = []
 
-    @Option(help: ArgumentHelp("The log's name in its checkpoints (default: daypass.local/ and the user CA's hash).", valueName: "NAME"))
+    @Option(
+        help: ArgumentHelp(
+            "The log's name in its checkpoints (default: daypass.local/ and the user CA's hash).",
+            valueName: "NAME"))
     var origin: String?
 
     @Option(help: ArgumentHelp("sequential or random-looking serials.", valueName: "sequential|random"))
@@ -81,7 +75,7 @@ struct CAInit: AsyncParsableCommand {
         let authorities = try collectAuthorities(secret)
         try FileIO.makeFolder(folder.path, mode: 0o700)
         let requester = try localRequester()
-        var configuration = CAConfiguration(origin: try origin ?? defaultOrigin(authorities))
+        var configuration = CAConfiguration(origin: origin ?? defaultOrigin(authorities))
         configuration.hasRandomSerials = serials == .random
         configuration.agentRoles = Set(authorities.filter { $0.change == .entrusted }.map(\.role))
         // Refuses an origin that no checkpoint could carry before anything is on disk.
@@ -92,7 +86,8 @@ struct CAInit: AsyncParsableCommand {
                 let file = try key.openSSHFile(passphrase: secret)
                 try FileIO.writeSecret(file, to: folder.privateKey(authority.role))
             }
-            try PublicKeyFile.write(authority.publicKey, comment: authority.comment, to: folder.publicKey(authority.role))
+            try PublicKeyFile.write(
+                authority.publicKey, comment: authority.comment, to: folder.publicKey(authority.role))
         }
         guard let log = authorities.first(where: { $0.role == .log })?.privateKey else {
             throw CertAuthorityError(.key, "there is no log key")
@@ -105,7 +100,9 @@ struct CAInit: AsyncParsableCommand {
         let ledger = try SQLiteLedger(opening: folder.database, signer: signer)
         _ = try await ledger.append(
             authorities.map {
-                .authority(AuthorityRecord(change: $0.change, role: $0.role, key: $0.publicKey), requester: requester)
+                .authority(
+                    AuthorityRecord(change: $0.change, role: $0.role, key: $0.publicKey), requester: requester
+                )
             }, at: millisecondsNow())
         try FileIO.write(try ledger.checkpoint().bytes.span, to: folder.checkpoint, mode: 0o644)
         // Last: a folder without settings is no CA yet, and the command can be given again.
@@ -123,17 +120,20 @@ struct CAInit: AsyncParsableCommand {
 
     private func defaultOrigin(_ authorities: [NewAuthority]) -> String {
         let key = authorities.first { $0.role == .user }?.publicKey.encoded ?? []
-        return "daypass.local/" + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return "daypass.local/"
+            + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private func report(
         _ folder: CAFolder, _ authorities: [NewAuthority], _ configuration: CAConfiguration
     ) throws {
         if noPassphrase {
-            Terminal.complain("warning", "the CA's keys are not encrypted: whoever reads \(folder.path) can be anybody")
+            Terminal.complain(
+                "warning", "the CA's keys are not encrypted: whoever reads \(folder.path) can be anybody")
         }
         guard format.format == .text else {
-            return try JSONOutput.write(CAReport(folder, configuration, authorities.map { ($0.role, $0.publicKey) }))
+            return try JSONOutput.write(
+                CAReport(folder, configuration, authorities.map { ($0.role, $0.publicKey) }))
         }
         Terminal.say("made a CA in \(folder.path.escapedForTerminal)")
         for authority in authorities {
@@ -144,7 +144,8 @@ struct CAInit: AsyncParsableCommand {
         if noPassphrase { Terminal.say("  keys are NOT encrypted (--no-passphrase)") }
         Terminal.say("  log   \(configuration.origin)")
         Terminal.say("next: let sshd trust user certificates (TrustedUserCAKeys): daypass ca export user")
-        Terminal.say("      then: daypass issue user --key ~/.ssh/id_ed25519.pub --identity YOU --principal ACCOUNT")
+        Terminal.say(
+            "      then: daypass issue user --key ~/.ssh/id_ed25519.pub --identity YOU --principal ACCOUNT")
     }
 }
 
@@ -202,10 +203,12 @@ extension CAInit {
                     role == .log ? .ed25519 : type.keyType, comment: "daypass \(role.name)")
             }
             if role == .log, key.publicKey.keyType != .ed25519 {
-                throw CertAuthorityError(.key, "log key: \(key.publicKey.keyType.rawValue), checkpoints need Ed25519")
+                throw CertAuthorityError(
+                    .key, "log key: \(key.publicKey.keyType.rawValue), checkpoints need Ed25519")
             }
             return NewAuthority(
-                role: role, change: files[role] == nil ? .created : .imported, publicKey: key.publicKey, privateKey: key)
+                role: role, change: files[role] == nil ? .created : .imported, publicKey: key.publicKey,
+                privateKey: key)
         }
     }
 
@@ -214,7 +217,9 @@ extension CAInit {
         do {
             return try PrivateKeyFile.parse(contents, path: path, passphrase: nil)
         } catch let error as CertAuthorityError where error.code == .passphrase {
-            if let secret, let key = try? PrivateKeyFile.parse(contents, path: path, passphrase: secret) { return key }
+            if let secret, let key = try? PrivateKeyFile.parse(contents, path: path, passphrase: secret) {
+                return key
+            }
             let own = try Terminal.askPassphrase("Passphrase of \(path.escapedForTerminal): ")
             return try PrivateKeyFile.parse(contents, path: path, passphrase: own)
         }
@@ -228,7 +233,9 @@ extension CAInit {
             let role = AuthorityRole.allCases.first { value.hasPrefix("\($0.name)=") }
             let text = role.map { String(value.dropFirst($0.name.count + 1)) } ?? value
             guard allowed.contains(role ?? .user) else {
-                throw Failure(ExitStatus.usage, "\(option) \(value.escapedForTerminal): not for the \(role?.name ?? "") key")
+                throw Failure(
+                    ExitStatus.usage,
+                    "\(option) \(value.escapedForTerminal): not for the \(role?.name ?? "") key")
             }
             guard byRole.updateValue(text, forKey: role ?? .user) == nil else {
                 throw Failure(ExitStatus.usage, "\(option): two keys for the \((role ?? .user).name) CA")

@@ -3,7 +3,9 @@
 
 import ArgumentParser
 import CertAuthority
+import CertAuthorityStore
 import SSHWire
+import TransparencyLog
 
 /// A CA as programs read it.
 struct CAReport: Encodable {
@@ -19,7 +21,9 @@ struct CAReport: Encodable {
     let origin: String
     let keys: [Key]
 
-    init(_ folder: CAFolder, _ configuration: CAConfiguration, _ keys: [(role: AuthorityRole, key: PublicKey)]) throws {
+    init(
+        _ folder: CAFolder, _ configuration: CAConfiguration, _ keys: [(role: AuthorityRole, key: PublicKey)]
+    ) throws {
         home = folder.path
         origin = configuration.origin
         self.keys = try keys.map { role, key in
@@ -47,8 +51,11 @@ struct CAList: ParsableCommand {
     func run() throws {
         let report = try CAHome(home).report()
         guard format.format == .text else { return try JSONOutput.write(report) }
-        Table(["ROLE", "TYPE", "KEPT IN", "FINGERPRINT"], report.keys.map { [$0.role, $0.type, $0.custody, $0.fingerprint] })
-            .print()
+        Table(
+            ["ROLE", "TYPE", "KEPT IN", "FINGERPRINT"],
+            report.keys.map { [$0.role, $0.type, $0.custody, $0.fingerprint] }
+        )
+        .print()
     }
 }
 
@@ -75,7 +82,8 @@ struct CAShow: ParsableCommand {
         let report = Report(
             ca: try home.report(), entries: try home.ledger().size(),
             published: try home.publishedCheckpoint()?.head.size,
-            userMaximumLifetime: policy.user.maximumLifetime, hostMaximumLifetime: policy.host.maximumLifetime,
+            userMaximumLifetime: policy.user.maximumLifetime,
+            hostMaximumLifetime: policy.host.maximumLifetime,
             permissions: policy.permissions.map(\.rawValue).sorted(),
             serials: home.configuration.hasRandomSerials ? "random" : "sequential")
         guard format.format == .text else { return try JSONOutput.write(report) }
@@ -83,8 +91,12 @@ struct CAShow: ParsableCommand {
         for key in report.ca.keys {
             Terminal.say("  \(key.role.padded(5)) \(key.type) \(key.fingerprint) (\(key.custody))")
         }
-        Terminal.say("  user certificates live \(spell(policy.user.defaultLifetime)), at most \(spell(policy.user.maximumLifetime))")
-        Terminal.say("  host certificates live \(spell(policy.host.defaultLifetime)), at most \(spell(policy.host.maximumLifetime))")
+        Terminal.say(
+            "  user certificates live \(spell(policy.user.defaultLifetime)), at most \(spell(policy.user.maximumLifetime))"
+        )
+        Terminal.say(
+            "  host certificates live \(spell(policy.host.defaultLifetime)), at most \(spell(policy.host.maximumLifetime))"
+        )
         Terminal.say("  may be permitted: \(report.permissions.joined(separator: ", "))")
         Terminal.say("  serials \(report.serials)")
         Terminal.say("  log \(report.ca.origin), \(report.entries) entries")
@@ -105,9 +117,18 @@ struct CAExport: ParsableCommand {
     @OptionGroup var home: HomeOptions
 
     @Argument(help: "user, host or log.")
-    var role: AuthorityRole
+    var role: Role
 
-    @Option(help: ArgumentHelp("As known_hosts line for these names (comma-separated, with a domain).", valueName: "PATTERNS"))
+    /// The roles as arguments.
+    enum Role: String, ExpressibleByArgument, CaseIterable {
+        case user
+        case host
+        case log
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            "As known_hosts line for these names (comma-separated, with a domain).", valueName: "PATTERNS"))
     var knownHosts: String?
 
     @Option(help: ArgumentHelp("As authorized_keys line for this principal.", valueName: "PRINCIPAL"))
@@ -115,16 +136,21 @@ struct CAExport: ParsableCommand {
 
     func run() throws {
         let home = try CAHome(home)
-        let key = try home.publicKey(role)
         switch role {
         case .user:
-            guard knownHosts == nil else { throw Failure(ExitStatus.usage, "--known-hosts is for the host CA") }
+            let key = try home.publicKey(.user)
+            guard knownHosts == nil else {
+                throw Failure(ExitStatus.usage, "--known-hosts is for the host CA")
+            }
             let line = try PublicKeyLine(.key(key), comment: "daypass user CA").text
             guard let authorizedKeys else { return Terminal.say(line) }
             let principal = try PrincipalSet(users: [authorizedKeys]).names[0]
             Terminal.say("cert-authority,principals=\"\(principal)\" \(line)")
         case .host:
-            guard authorizedKeys == nil else { throw Failure(ExitStatus.usage, "--authorized-keys is for the user CA") }
+            let key = try home.publicKey(.host)
+            guard authorizedKeys == nil else {
+                throw Failure(ExitStatus.usage, "--authorized-keys is for the user CA")
+            }
             let line = try PublicKeyLine(.key(key), comment: "daypass host CA").text
             guard let knownHosts else { return Terminal.say(line) }
             Terminal.say("@cert-authority \(try checkedPatterns(knownHosts)) \(line)")
@@ -141,11 +167,14 @@ struct CAExport: ParsableCommand {
         for pattern in text.split(separator: ",", omittingEmptySubsequences: false) {
             let allowed = pattern.utf8.allSatisfy { (0x21...0x7e).contains($0) && !"\"\\#".utf8.contains($0) }
             guard allowed, !pattern.isEmpty else {
-                throw Failure(ExitStatus.usage, "pattern \"\(String(pattern).escapedForTerminal)\": a host name pattern expected")
+                throw Failure(
+                    ExitStatus.usage,
+                    "pattern \"\(String(pattern).escapedForTerminal)\": a host name pattern expected")
             }
             guard pattern.contains(where: { $0 != "*" && $0 != "?" && $0 != "." && $0 != "!" }) else {
                 throw Failure(
-                    ExitStatus.usage, "pattern \"\(pattern)\" would trust this CA for every host in the world",
+                    ExitStatus.usage,
+                    "pattern \"\(pattern)\" would trust this CA for every host in the world",
                     hint: "name the domain of your hosts: '*.example.com'")
             }
         }

@@ -19,7 +19,9 @@ struct IssueOptions: ParsableArguments {
         help: ArgumentHelp("Public keys to certify: one .pub file or many.", valueName: "FILE"))
     var key: [String] = []
 
-    @Option(help: ArgumentHelp("For how long: 90s, 15m, 8h, 1d12h (default and maximum are in config.yaml).", valueName: "SPAN"))
+    @Option(
+        help: ArgumentHelp(
+            "For how long: 90s, 15m, 8h, 1d12h (default and maximum are in config.yaml).", valueName: "SPAN"))
     var valid: String?
 
     @Option(
@@ -30,20 +32,27 @@ struct IssueOptions: ParsableArguments {
 
     @Option(
         name: .customShort("o"),
-        help: ArgumentHelp("Write the certificate there; - for standard output. One key only.", valueName: "FILE"))
+        help: ArgumentHelp(
+            "Write the certificate there; - for standard output. One key only.", valueName: "FILE"))
     var output: String?
 
     func validate() throws {
         guard !key.isEmpty else { throw ValidationError("Missing expected argument '--key <FILE>'") }
-        guard output == nil || key.count == 1 else { throw ValidationError("-o takes the certificate of one key, \(key.count) are given") }
+        guard output == nil || key.count == 1 else {
+            throw ValidationError("-o takes the certificate of one key, \(key.count) are given")
+        }
     }
 
     var lifetime: UInt64? {
-        get throws { try valid.map { text throws(CertAuthorityError) in try parseTimeSpan(text, field: "--valid") } }
+        get throws {
+            try valid.map { text throws(CertAuthorityError) in try parseTimeSpan(text, field: "--valid") }
+        }
     }
 
     var start: UnixTime? {
-        get throws { try validFrom.map { try TimeArgument.parse($0, field: "--valid-from", now: unixTimeNow()) } }
+        get throws {
+            try validFrom.map { try TimeArgument.parse($0, field: "--valid-from", now: unixTimeNow()) }
+        }
     }
 
     /// Where the certificate of the key in `path` goes: beside it, named as ssh looks for it.
@@ -69,13 +78,17 @@ struct IssueUser: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Whom it is for; sshd logs it with the serial.", valueName: "ID"))
     var identity: String
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("What it is good for: accounts or roles, each by itself.", valueName: "NAME"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("What it is good for: accounts or roles, each by itself.", valueName: "NAME"))
     var principal: [String] = []
 
     @Option(help: ArgumentHelp("The only command that it runs.", valueName: "COMMAND"))
     var forceCommand: String?
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("The only addresses that it works from.", valueName: "CIDR"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("The only addresses that it works from.", valueName: "CIDR"))
     var sourceAddress: [String] = []
 
     @Flag(help: "Ask the FIDO key's holder for a PIN or fingerprint at each login.")
@@ -87,23 +100,29 @@ struct IssueUser: AsyncParsableCommand {
             valueName: "LIST"))
     var permit = "pty"
 
-    @Option(name: .customLong("extension"), help: ArgumentHelp("A further extension (repeatable).", valueName: "NAME[=VALUE]"))
+    @Option(
+        name: .customLong("extension"),
+        help: ArgumentHelp("A further extension (repeatable).", valueName: "NAME[=VALUE]"))
     var extensions: [String] = []
 
     func run() async throws {
         let options = try UserOptions(
             forceCommand: forceCommand, sourceAddresses: try addresses(), verifyRequired: verifyRequired,
-            permissions: try permissions(), extensions: try extensions.map { text throws(CertAuthorityError) in try UserOptions.parseExtension(text) })
+            permissions: try permissions(),
+            extensions: try extensions.map { text throws(CertAuthorityError) in
+                try UserOptions.parseExtension(text)
+            })
         try await Issuance.run(
             home, issue, passphrase, format.format,
             Issuance.Profile(
-                subject: .user(options), identity: try Identity(identity), principals: try PrincipalSet(users: principal)))
+                subject: .user(options), identity: try Identity(identity),
+                principals: try PrincipalSet(users: principal)))
     }
 
     private func addresses() throws -> [AddressBlock] {
         do {
             return try sourceAddress.map { text throws(SSHWireError) in try AddressBlock(text) }
-        } catch let error as SSHWireError {
+        } catch {
             throw CertAuthorityError(.invalidRequest, "--source-address: \(error.reason)")
         }
     }
@@ -115,7 +134,9 @@ struct IssueUser: AsyncParsableCommand {
                 guard let permission = Permission(rawValue: String(name)) else {
                     throw CertAuthorityError(
                         .invalidRequest, "--permit: \"\(String(name).escapedForTerminal)\" is not known",
-                        hint: "known are \(Permission.allCases.map(\.rawValue).joined(separator: ", ")), and none")
+                        hint:
+                            "known are \(Permission.allCases.map(\.rawValue).joined(separator: ", ")), and none"
+                    )
                 }
                 return permission
             })
@@ -133,7 +154,9 @@ struct IssueHost: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var format: FormatOptions
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Every name and address that people type for it.", valueName: "NAME"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Every name and address that people type for it.", valueName: "NAME"))
     var hostname: [String] = []
 
     @Option(help: ArgumentHelp("What the key ID calls it (default: the first name).", valueName: "ID"))

@@ -40,7 +40,9 @@ struct KRLBuild: ParsableCommand {
     @OptionGroup var home: HomeOptions
     @OptionGroup var format: FormatOptions
 
-    @Option(name: .customShort("o"), help: ArgumentHelp("Where to write it; - for standard output.", valueName: "FILE"))
+    @Option(
+        name: .customShort("o"),
+        help: ArgumentHelp("Where to write it; - for standard output.", valueName: "FILE"))
     var output: String
 
     @Flag(help: "Also list certificates that have expired.")
@@ -74,7 +76,8 @@ struct KRLBuild: ParsableCommand {
         guard format.format == .text else { return try JSONOutput.write(report) }
         let left = build.expired == 0 ? "" : ", \(build.expired) expired ones left out"
         Terminal.say(
-            "\(output.escapedForTerminal): \(build.included) revocations\(left), version \(build.list.version), \(encoded.count) bytes")
+            "\(output.escapedForTerminal): \(build.included) revocations\(left), version \(build.list.version), \(encoded.count) bytes"
+        )
     }
 }
 
@@ -100,15 +103,21 @@ struct KRLTest: ParsableCommand {
 
     func run() throws {
         let list = try KRLFile.read(list)
-        let reports = try files.map { path in
-            let revocation = list.revocation(of: try PublicKeyFile.readLine(path).content)
+        let reports = try files.map { path -> Report in
+            let revocation =
+                switch try PublicKeyFile.readLine(path).content {
+                case .key(let key): list.revocation(of: key)
+                case .certificate(let certificate): list.revocation(of: certificate)
+                }
             return Report(file: path, revoked: revocation != nil, rule: revocation.map { "\($0)" })
         }
         if format.format == .json {
             try JSONOutput.write(reports)
         } else {
             for report in reports {
-                let answer = report.rule.map { Terminal.paint("REVOKED", "31") + " (\($0.escapedForTerminal))" } ?? "ok"
+                let answer =
+                    report.rule.map { Terminal.paint("REVOKED", "31") + " (\($0.escapedForTerminal))" }
+                    ?? "ok"
                 Terminal.say("\(report.file.escapedForTerminal): \(answer)")
             }
         }

@@ -37,7 +37,8 @@ struct EntryReport: Encodable {
         requester = entry.requester.text.string
         event = entry.event.name
         summary = entry.event.summary
-        let fields: CertificateFields? = if case .issuance(let record) = entry.event { record.fields } else { nil }
+        let fields: CertificateFields? =
+            if case .issuance(let record) = entry.event { record.fields } else { nil }
         serial = fields.map { String($0.serial) } ?? entry.event.revokedSerial
         keyID = fields?.keyID.string
         validAfter = fields.map { "\($0.validAfter)" }
@@ -45,7 +46,9 @@ struct EntryReport: Encodable {
         authority = fields?.signatureKey.fingerprint
         switch entry.event {
         case .issuance(let record):
-            (principals, fingerprint, reasons) = (record.fields.principals.map(\.string), record.fields.key.fingerprint, nil)
+            (principals, fingerprint, reasons) = (
+                record.fields.principals.map(\.string), record.fields.key.fingerprint, nil
+            )
         case .refusal(let record):
             principals = record.principals.map(\.string)
             (fingerprint, reasons) = (record.keyFingerprint.string, record.reasons.map(\.string))
@@ -80,7 +83,8 @@ extension LogEntry.Event {
         case .issuance(let record):
             let fields = record.fields
             return "\(fields.kind.name) \(fields.keyID.string.escapedForTerminal) for "
-                + fields.principals.map(\.string.escapedForTerminal).joined(separator: ",") + " until \(fields.validBefore)"
+                + fields.principals.map(\.string.escapedForTerminal).joined(separator: ",")
+                + " until \(fields.validBefore)"
         case .refusal(let record):
             return "\(record.kind.name) \(record.identity.text.string.escapedForTerminal): "
                 + record.reasons.map(\.string.escapedForTerminal).joined(separator: "; ")
@@ -98,13 +102,16 @@ extension LogEntry.Event {
     }
 
     fileprivate var revokedSerial: String? {
-        if case .revocation(let record) = self, case .serial(let serial, _) = record.target { return String(serial) }
+        if case .revocation(let record) = self, case .serial(let serial, _) = record.target {
+            return String(serial)
+        }
         return nil
     }
 }
 
 struct LogList: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the log's entries, oldest first.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the log's entries, oldest first.")
 
     @OptionGroup var home: HomeOptions
     @OptionGroup var format: FormatOptions
@@ -127,14 +134,17 @@ struct LogList: ParsableCommand {
         guard format.format == .text else { return try JSONOutput.write(reports) }
         Table(
             ["ENTRY", "TIME", "BY", "EVENT", "WHAT"],
-            reports.map { [String($0.index), $0.time, $0.requester.escapedForTerminal, $0.event, $0.summary] }
+            reports.map {
+                [String($0.index), $0.time, $0.requester.escapedForTerminal, $0.event, $0.summary]
+            }
         ).print()
         if start > 0, from == 0 { Terminal.note("\(start) older entries: daypass log list --limit 0") }
     }
 }
 
 struct LogShow: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show one entry, or the log's checkpoint.")
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one entry, or the log's checkpoint.")
 
     @OptionGroup var home: HomeOptions
     @OptionGroup var format: FormatOptions
@@ -146,13 +156,15 @@ struct LogShow: ParsableCommand {
         let ledger = try CAHome(home).ledger()
         guard let index else { return Terminal.write(try ledger.checkpoint().bytes) }
         guard let bytes = try ledger.entry(at: index) else {
-            throw CertAuthorityError(.notFound, "the log has \(try ledger.size()) entries, counted from 0; there is no \(index)")
+            throw CertAuthorityError(
+                .notFound, "the log has \(try ledger.size()) entries, counted from 0; there is no \(index)")
         }
         let report = EntryReport(index, try LogEntry(encoded: bytes.span))
         guard format.format == .text else { return try JSONOutput.write(report) }
         Terminal.say("entry \(index), \(bytes.count) bytes, hash \(MerkleHash.leaf(bytes.span).base64)")
         let rows: [(String, String?)] = [
-            ("time", report.time), ("by", report.requester), ("event", report.event), ("key ID", report.keyID),
+            ("time", report.time), ("by", report.requester), ("event", report.event),
+            ("key ID", report.keyID),
             ("serial", report.serial), ("principals", report.principals?.joined(separator: ", ")),
             ("valid from", report.validAfter), ("valid to", report.validBefore), ("key", report.fingerprint),
             ("CA", report.authority), ("reasons", report.reasons?.joined(separator: "; ")),

@@ -23,7 +23,9 @@ struct LogVerify: ParsableCommand {
     @Option(help: ArgumentHelp("Verify this folder, made by `daypass log export`.", valueName: "DIR"))
     var tiles: String?
 
-    @Option(help: ArgumentHelp("The log's key (from `daypass ca export log`); default: this CA's.", valueName: "VKEY"))
+    @Option(
+        help: ArgumentHelp(
+            "The log's key (from `daypass ca export log`); default: this CA's.", valueName: "VKEY"))
     var logKey: String?
 
     @Option(
@@ -62,7 +64,8 @@ struct LogVerify: ParsableCommand {
             return try JSONOutput.write(Report(verified: false, entries: nil, root: nil, reason: reason))
         }
         Terminal.complain("error", "the log does not verify: \(reason)")
-        Terminal.complain("hint", "keep everything as it is, and compare with a backup and with published checkpoints")
+        Terminal.complain(
+            "hint", "keep everything as it is, and compare with a backup and with published checkpoints")
     }
 
     private func verifier() throws -> NoteVerifier {
@@ -88,7 +91,8 @@ struct LogVerify: ParsableCommand {
         let ledger = try home.ledger()
         let known = try [home.publishedCheckpoint()].compactMap { $0 } + published
         progress = Progress("verifying", total: try ledger.size())
-        return try ledger.verify(logKey: key, published: known.map(\.head)) { done, _ in progress.update(done) }
+        return try ledger.verify(logKey: key, published: known.map(\.head)) { done, _ in progress.update(done)
+        }
     }
 }
 
@@ -139,18 +143,27 @@ struct LogProve: ParsableCommand {
     @Option(help: ArgumentHelp("A checkpoint that was published earlier.", valueName: "FILE"))
     var since: String?
 
-    @Option(help: ArgumentHelp("Check this proof instead of making one; needs no CA when --log-key is given.", valueName: "PROOF"))
+    @Option(
+        help: ArgumentHelp(
+            "Check this proof instead of making one; needs no CA when --log-key is given.", valueName: "PROOF"
+        ))
     var check: String?
 
-    @Option(help: ArgumentHelp("The log's key (from `daypass ca export log`); default: this CA's.", valueName: "VKEY"))
+    @Option(
+        help: ArgumentHelp(
+            "The log's key (from `daypass ca export log`); default: this CA's.", valueName: "VKEY"))
     var logKey: String?
 
     func validate() throws {
-        let wanted = [index != nil, certificate != nil && check == nil, since != nil, check != nil].filter { $0 }.count
+        let wanted = [index != nil, certificate != nil && check == nil, since != nil, check != nil].filter {
+            $0
+        }.count
         guard wanted == 1 else {
             throw ValidationError("Give one of an entry's number, --certificate, --since or --check")
         }
-        guard check == nil || certificate != nil else { throw ValidationError("--check needs the --certificate") }
+        guard check == nil || certificate != nil else {
+            throw ValidationError("--check needs the --certificate")
+        }
     }
 
     func run() throws {
@@ -163,17 +176,23 @@ struct LogProve: ParsableCommand {
             let earlier = try CheckpointFile.read(since, try home.logVerifier())
             guard earlier.head.size <= checkpoint.head.size else {
                 throw CertAuthorityError(
-                    .rolledBack, "the log has \(checkpoint.head.size) entries, \(since.escapedForTerminal) says \(earlier.head.size)")
+                    .rolledBack,
+                    "the log has \(checkpoint.head.size) entries, \(since.escapedForTerminal) says \(earlier.head.size)"
+                )
             }
             let proof = try ledger.withTree { tree in
                 try ConsistencyProof(oldSize: earlier.head.size, newSize: checkpoint.head.size, from: tree)
             }
             try proof.verify(oldRoot: earlier.head.root, newRoot: checkpoint.head.root)
-            return Terminal.say("consistent: \(earlier.head.size) entries then, \(checkpoint.head.size) now, nothing was rewritten")
+            return Terminal.say(
+                "consistent: \(earlier.head.size) entries then, \(checkpoint.head.size) now, nothing was rewritten"
+            )
         }
-        let number = try index ?? entryIndex(try ledger, try readCertificate())
+        let number = try index ?? entryIndex(ledger, readCertificate())
         guard number < checkpoint.head.size else {
-            throw CertAuthorityError(.notFound, "the log has \(checkpoint.head.size) entries, counted from 0; there is no \(number)")
+            throw CertAuthorityError(
+                .notFound,
+                "the log has \(checkpoint.head.size) entries, counted from 0; there is no \(number)")
         }
         let proof = try ledger.withTree { tree in
             try InclusionProof(index: number, size: checkpoint.head.size, from: tree)
@@ -184,8 +203,10 @@ struct LogProve: ParsableCommand {
     }
 
     private func readCertificate() throws -> Certificate {
-        guard let certificate, case .certificate(let parsed) = try PublicKeyFile.readLine(certificate).content else {
-            throw CertAuthorityError(.invalidRequest, "\((certificate ?? "").escapedForTerminal): a certificate expected")
+        guard let certificate, case .certificate(let parsed) = try PublicKeyFile.readLine(certificate).content
+        else {
+            throw CertAuthorityError(
+                .invalidRequest, "\((certificate ?? "").escapedForTerminal): a certificate expected")
         }
         return parsed
     }
@@ -203,8 +224,11 @@ struct LogProve: ParsableCommand {
 
     /// Checks a proof file against a certificate: what the log recorded is what the CA signed.
     private func checkProof(_ path: String) throws {
-        let key = try logKey.map { try NoteVerifier(vkey: $0, verify: isValidEd25519) } ?? CAHome(home).logVerifier()
-        let proof = try LoggedProof(try FileIO.read(path, maximumBytes: CAHome.maximumCheckpointBytes * 4).span)
+        let key =
+            try logKey.map { try NoteVerifier(vkey: $0, verify: isValidEd25519) }
+            ?? CAHome(home).logVerifier()
+        let file = try FileIO.read(path, maximumBytes: CAHome.maximumCheckpointBytes * 4)
+        let proof = try LoggedProof(file.span)
         let certificate = try readCertificate()
         let entry = proof.extra ?? []
         guard case .issuance(let record) = try LogEntry(encoded: entry.span).event,
@@ -219,7 +243,8 @@ struct LogProve: ParsableCommand {
         } catch {
             throw Failure(ExitStatus.negative, "the proof does not hold: \(error.reason)")
         }
-        Terminal.say("proven: entry \(proof.index) of \(verified.head.size) in \(key.name) records this certificate")
+        Terminal.say(
+            "proven: entry \(proof.index) of \(verified.head.size) in \(key.name) records this certificate")
     }
 }
 
@@ -241,31 +266,38 @@ struct LogExport: ParsableCommand {
         let note = try ledger.checkpoint()
         let head = try VerifiedCheckpoint(note, origin: try ledger.origin, logKeys: [key]).head
         try FileIO.makeFolder(folder, mode: 0o755)
-        let earlier = FileIO.exists(folder + "/checkpoint") ? try CheckpointFile.read(folder + "/checkpoint", key).head : nil
+        let earlier =
+            FileIO.exists(folder + "/checkpoint")
+            ? try CheckpointFile.read(folder + "/checkpoint", key).head : nil
         if let earlier {
             guard earlier.size <= head.size, try ledger.root(size: earlier.size) == earlier.root else {
                 throw CertAuthorityError(
-                    .logInconsistent, "\(folder.escapedForTerminal) holds another log, or a longer one than this CA's",
+                    .logInconsistent,
+                    "\(folder.escapedForTerminal) holds another log, or a longer one than this CA's",
                     hint: "verify both: daypass log verify, daypass log verify --tiles \(folder)")
             }
         }
         var progress = Progress("exporting", total: head.size)
         var written = 0
         for tile in try TileLayout(size: head.size).tiles(changedSince: earlier?.size ?? 0) {
-            let bytes: [UInt8]
-            if case .entries = tile.kind {
-                bytes = try EntryBundle(tile, entries: try ledger.entries(tile.firstPosition..<(tile.firstPosition + UInt64(tile.width)))).bytes
-                progress.update(tile.firstPosition)
-            } else {
-                bytes = try ledger.withTree { tree in try HashTile(tile, from: tree).bytes }
-            }
+            let bytes = try content(tile, ledger)
+            if case .entries = tile.kind { progress.update(tile.firstPosition) }
             try FileIO.write(bytes.span, creatingFoldersIn: folder, at: tile.path)
             written += 1
         }
         progress.finish()
         // Last: a checkpoint promises that its tiles are there.
-        try FileIO.write(note.bytes.span, to: folder + "/checkpoint", mode: 0o644)
+        let checkpoint = note.bytes
+        try FileIO.write(checkpoint.span, to: folder + "/checkpoint", mode: 0o644)
         Terminal.say("\(folder.escapedForTerminal): \(head.size) entries, \(written) tiles written")
+    }
+
+    private func content(_ tile: Tile, _ ledger: SQLiteLedger) throws -> [UInt8] {
+        guard case .entries = tile.kind else {
+            return try ledger.withTree { tree in try HashTile(tile, from: tree).bytes }
+        }
+        let range = tile.firstPosition..<(tile.firstPosition + UInt64(tile.width))
+        return try EntryBundle(tile, entries: try ledger.entries(range)).bytes
     }
 }
 
@@ -287,20 +319,25 @@ struct LogRecover: AsyncParsableCommand {
     func run() async throws {
         let home = try CAHome(home)
         guard let published = try home.publishedCheckpoint() else {
-            throw CertAuthorityError(.notFound, "no checkpoint was published beside the database, there is nothing to recover from")
+            throw CertAuthorityError(
+                .notFound, "no checkpoint was published beside the database, there is nothing to recover from"
+            )
         }
         let key = try home.unlock([.log], passphrase).key(.log)
         let ledger = try SQLiteLedger(
             opening: home.folder.database, signer: try noteSigner(key, home.configuration.origin))
         let size = try ledger.size()
-        let isIntact = try size >= published.head.size && ledger.root(size: published.head.size) == published.head.root
+        let isIntact =
+            try size >= published.head.size && ledger.root(size: published.head.size) == published.head.root
         guard !isIntact else {
-            return Terminal.say("nothing is lost: the database has all \(published.head.size) published entries")
+            return Terminal.say(
+                "nothing is lost: the database has all \(published.head.size) published entries")
         }
         guard acceptLoss else {
             throw Failure(
                 ExitStatus.usage, "the database has \(size) entries, \(published.head.size) were published",
-                hint: "put the newest database back if there is one; else confirm the loss with --accept-loss")
+                hint: "put the newest database back if there is one; else confirm the loss with --accept-loss"
+            )
         }
         _ = try ledger.verify(logKey: try home.logVerifier())
         let record = RecoveryRecord(knownSize: published.head.size, knownRoot: published.head.root.bytes)
@@ -308,6 +345,7 @@ struct LogRecover: AsyncParsableCommand {
             [.recovery(record, requester: try localRequester())], at: millisecondsNow())
         try home.publishCheckpoint(ledger)
         Terminal.say("going on from \(size) entries; the loss is entry \(receipts.first?.index ?? size)")
-        Terminal.complain("warning", "certificates issued in lost entries are valid until they expire and can't be listed")
+        Terminal.complain(
+            "warning", "certificates issued in lost entries are valid until they expire and can't be listed")
     }
 }

@@ -18,16 +18,22 @@ struct Revoke: AsyncParsableCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var format: FormatOptions
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Serials of certificates that this CA issued.", valueName: "N"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Serials of certificates that this CA issued.", valueName: "N"))
     var serial: [UInt64] = []
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Key IDs of certificates that this CA issued.", valueName: "ID"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Key IDs of certificates that this CA issued.", valueName: "ID"))
     var keyID: [String] = []
 
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Files of public keys.", valueName: "FILE"))
     var key: [String] = []
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Files of certificates that this CA signed.", valueName: "FILE"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Files of certificates that this CA signed.", valueName: "FILE"))
     var certificate: [String] = []
 
     @Option(help: ArgumentHelp("Why; it stays in the log.", valueName: "TEXT"))
@@ -57,14 +63,17 @@ struct Revoke: AsyncParsableCommand {
             records.map { .revocation($0, requester: requester) }, at: millisecondsNow())
         try home.publishCheckpoint(ledger)
         let reports = zip(records, receipts).map { record, receipt in
-            Report(what: describe(record.target), logIndex: receipt.index, expires: record.expires.map { "\($0)" })
+            Report(
+                what: describe(record.target), logIndex: receipt.index,
+                expires: record.expires.map { "\($0)" })
         }
         guard format.format == .text else { return try JSONOutput.write(reports) }
         for report in reports {
             let rest = report.expires.map { ", which would end at \($0)" } ?? ""
             Terminal.say("revoked \(report.what)\(rest) (log entry \(report.logIndex))")
         }
-        Terminal.complain("hint", "hosts don't know yet: daypass krl build -o FILE, and install it as their RevokedKeys")
+        Terminal.complain(
+            "hint", "hosts don't know yet: daypass krl build -o FILE, and install it as their RevokedKeys")
     }
 
     private func targets(_ home: CAHome) throws -> [(RevocationRecord.Target, UnixTime?)] {
@@ -72,11 +81,13 @@ struct Revoke: AsyncParsableCommand {
         var targets: [(RevocationRecord.Target, UnixTime?)] = []
         for number in serial {
             guard number != 0 else {
-                throw CertAuthorityError(.invalidRequest, "--serial 0: no sshd can revoke it, and this CA never issues it")
+                throw CertAuthorityError(
+                    .invalidRequest, "--serial 0: no sshd can revoke it, and this CA never issues it")
             }
             guard let index = try reader.entryIndex(serial: number) else {
                 throw CertAuthorityError(
-                    .notFound, "serial \(number) was never issued here", hint: "if you have the certificate: --certificate FILE")
+                    .notFound, "serial \(number) was never issued here",
+                    hint: "if you have the certificate: --certificate FILE")
             }
             let fields = try reader.issuance(at: index).fields
             targets.append((.serial(number, authority: fields.signatureKey), fields.validBefore))
@@ -84,7 +95,8 @@ struct Revoke: AsyncParsableCommand {
         for text in keyID {
             let indexes = try reader.entryIndexes(keyID: ExactText(text))
             guard !indexes.isEmpty else {
-                throw CertAuthorityError(.notFound, "key ID \"\(text.escapedForTerminal)\" was never issued here")
+                throw CertAuthorityError(
+                    .notFound, "key ID \"\(text.escapedForTerminal)\" was never issued here")
             }
             let issued = try indexes.map { try reader.issuance(at: $0).fields }
             for authority in Set(issued.map(\.signatureKey)) {
@@ -100,14 +112,16 @@ struct Revoke: AsyncParsableCommand {
     private func target(_ path: String, _ home: CAHome) throws -> (RevocationRecord.Target, UnixTime?) {
         guard case .certificate(let certificate) = try PublicKeyFile.readLine(path).content else {
             throw CertAuthorityError(
-                .invalidRequest, "\(path.escapedForTerminal): a plain key, a certificate expected", hint: "use --key to revoke a key")
+                .invalidRequest, "\(path.escapedForTerminal): a plain key, a certificate expected",
+                hint: "use --key to revoke a key")
         }
         let fields = certificate.fields
         let role: AuthorityRole = fields.kind == .user ? .user : .host
         guard try home.publicKey(role) == fields.signatureKey else {
             throw CertAuthorityError(
                 .invalidRequest,
-                "\(path.escapedForTerminal): signed by \(fields.signatureKey.fingerprint), which is not this CA's \(role.name) key")
+                "\(path.escapedForTerminal): signed by \(fields.signatureKey.fingerprint), which is not this CA's \(role.name) key"
+            )
         }
         do {
             try certificate.verifySignature()

@@ -9,7 +9,9 @@ struct Table {
 
     func print() {
         let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        let widths = (0..<columns).map { column in
+            rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
         for row in rows {
             var line = ""
             for (column, cell) in row.enumerated() {

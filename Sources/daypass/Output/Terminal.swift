@@ -83,8 +83,8 @@ enum Terminal {
         write(prompt, to: descriptor)
         var original = termios()
         unsafe tcgetattr(descriptor, &original)
-        var quiet = unsafe original
-        unsafe quiet.c_lflag &= ~tcflag_t(ECHO)
+        var quiet = original
+        quiet.c_lflag &= ~tcflag_t(ECHO)
         unsafe tcsetattr(descriptor, TCSAFLUSH, &quiet)
         defer {
             unsafe tcsetattr(descriptor, TCSAFLUSH, &original)

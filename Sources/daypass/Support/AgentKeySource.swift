@@ -8,7 +8,9 @@ import SSHWire
 enum AgentKeySource {
     static func socketPath() throws -> String {
         guard let path = environment("SSH_AUTH_SOCK"), !path.isEmpty else {
-            throw Failure("this CA's key is in an ssh-agent, but SSH_AUTH_SOCK is not set", hint: "start ssh-agent and add the key with ssh-add")
+            throw Failure(
+                "this CA's key is in an ssh-agent, but SSH_AUTH_SOCK is not set",
+                hint: "start ssh-agent and add the key with ssh-add")
         }
         return path
     }
@@ -27,7 +29,8 @@ enum AgentKeySource {
         }
         guard let key = held.first(where: { wanted == nil ? $0.fingerprint == text : $0 == wanted }) else {
             throw CertAuthorityError(
-                .key, "the ssh-agent does not hold \(text.escapedForTerminal)", hint: "ssh-add -l lists what it holds")
+                .key, "the ssh-agent does not hold \(text.escapedForTerminal)",
+                hint: "ssh-add -l lists what it holds")
         }
         return key
     }

@@ -43,9 +43,11 @@ struct CAHome {
     func logVerifier() throws -> NoteVerifier {
         let key = try publicKey(.log)
         guard case .ed25519(let bytes) = key.material else {
-            throw CertAuthorityError(.key, "\(folder.publicKey(.log).escapedForTerminal): an Ed25519 key expected")
+            throw CertAuthorityError(
+                .key, "\(folder.publicKey(.log).escapedForTerminal): an Ed25519 key expected")
         }
-        return try NoteVerifier(name: try KeyName(configuration.origin), publicKey: bytes, verify: isValidEd25519)
+        return try NoteVerifier(
+            name: try KeyName(configuration.origin), publicKey: bytes, verify: isValidEd25519)
     }
 
     /// The ledger for reading.
@@ -61,12 +63,14 @@ struct CAHome {
             do {
                 keys[role] = try PrivateKeyFile.parse(contents, path: path, passphrase: known)
             } catch let error as CertAuthorityError where error.code == .passphrase && known == nil {
-                known = try passphrase.obtain(prompt: "Passphrase of the CA in \(folder.path.escapedForTerminal): ")
+                known = try passphrase.obtain(
+                    prompt: "Passphrase of the CA in \(folder.path.escapedForTerminal): ")
                 keys[role] = try PrivateKeyFile.parse(contents, path: path, passphrase: known)
             }
             guard keys[role]?.publicKey == (try publicKey(role)) else {
                 throw CertAuthorityError(
-                    .key, "\(path.escapedForTerminal) is not the private half of \(folder.publicKey(role).escapedForTerminal)",
+                    .key,
+                    "\(path.escapedForTerminal) is not the private half of \(folder.publicKey(role).escapedForTerminal)",
                     hint: "put the right pair back: certificates would come from a key that no host trusts")
             }
         }
@@ -75,7 +79,8 @@ struct CAHome {
 
     /// The ledger for writing, after making sure that it continues what was published.
     func ledger(signing log: PrivateKey) throws -> SQLiteLedger {
-        let ledger = try SQLiteLedger(opening: folder.database, signer: try noteSigner(log, configuration.origin))
+        let ledger = try SQLiteLedger(
+            opening: folder.database, signer: try noteSigner(log, configuration.origin))
         try checkAgainstPublished(ledger)
         return ledger
     }
@@ -93,7 +98,8 @@ struct CAHome {
         guard try ledger.origin == configuration.origin else {
             throw CertAuthorityError(
                 .logInconsistent,
-                "the database's log is \(try ledger.origin.escapedForTerminal), config.yaml says \(configuration.origin)")
+                "the database's log is \(try ledger.origin.escapedForTerminal), config.yaml says \(configuration.origin)"
+            )
         }
         guard let published = try publishedCheckpoint() else { return }
         let size = try ledger.size()
@@ -125,7 +131,9 @@ struct Keyring {
     init(keys: [AuthorityRole: PrivateKey]) { self.keys = keys }
 
     func key(_ role: AuthorityRole) throws -> PrivateKey {
-        guard let key = keys[role] else { throw CertAuthorityError(.key, "the \(role.name) key is not loaded") }
+        guard let key = keys[role] else {
+            throw CertAuthorityError(.key, "the \(role.name) key is not loaded")
+        }
         return key
     }
 }
@@ -133,7 +141,8 @@ struct Keyring {
 /// Signs the log's checkpoints with an Ed25519 key.
 func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner {
     guard case .ed25519(let bytes) = key.publicKey.material else {
-        throw CertAuthorityError(.key, "log key: an Ed25519 key expected, it is \(key.publicKey.keyType.rawValue)")
+        throw CertAuthorityError(
+            .key, "log key: an Ed25519 key expected, it is \(key.publicKey.keyType.rawValue)")
     }
     return try NoteSigner(name: try KeyName(origin), publicKey: bytes) { message in
         try key.sign(message.span).blob

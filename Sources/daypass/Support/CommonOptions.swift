@@ -15,7 +15,8 @@ import SSHWire
 
 /// Where the CA is.
 struct HomeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The CA's folder (default: $DAYPASS_HOME, else ~/.daypass).", valueName: "DIR"))
+    @Option(
+        help: ArgumentHelp("The CA's folder (default: $DAYPASS_HOME, else ~/.daypass).", valueName: "DIR"))
     var home: String?
 
     /// The folder that was asked for, by option, environment or default.
@@ -27,7 +28,9 @@ struct HomeOptions: ParsableArguments {
             }
             if let path = environment("DAYPASS_HOME"), !path.isEmpty { return CAFolder(path) }
             guard let path = environment("HOME"), !path.isEmpty else {
-                throw Failure(ExitStatus.usage, "neither --home nor DAYPASS_HOME nor HOME is set", hint: "use --home DIR")
+                throw Failure(
+                    ExitStatus.usage, "neither --home nor DAYPASS_HOME nor HOME is set",
+                    hint: "use --home DIR")
             }
             return CAFolder(path + "/.daypass")
         }
@@ -66,7 +69,9 @@ func unixTimeNow() -> UnixTime { UnixTime(seconds: millisecondsNow() / 1_000) }
 func localRequester() throws -> Identity {
     let number = getuid()
     if let entry = unsafe getpwuid(number), let name = unsafe entry.pointee.pw_name {
-        if let identity = try? Identity("local:\(unsafe String(cString: name))", field: "account") { return identity }
+        if let identity = try? Identity("local:\(unsafe String(cString: name))", field: "account") {
+            return identity
+        }
     }
     return try Identity("local:uid=\(number)", field: "account")
 }

@@ -25,7 +25,9 @@ struct Failure: Error {
     let reason: String
     let hint: String?
 
-    init(_ status: Int32 = ExitStatus.failed, _ reason: String, hint: String? = nil) {
+    init(_ reason: String, hint: String? = nil) { self.init(ExitStatus.failed, reason, hint: hint) }
+
+    init(_ status: Int32, _ reason: String, hint: String? = nil) {
         self.status = status
         self.reason = reason
         self.hint = hint
@@ -48,7 +50,8 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let error as CertAuthorityError:
             self.init(
-                error.code == .invalidRequest ? ExitStatus.usage : ExitStatus.failed, error.reason, hint: error.hint)
+                error.code == .invalidRequest ? ExitStatus.usage : ExitStatus.failed, error.reason,
+                hint: error.hint)
         case let error as SSHWireError: self.init(ExitStatus.failed, error.reason)
         case let error as TransparencyLogError: self.init(ExitStatus.failed, error.reason)
         default:

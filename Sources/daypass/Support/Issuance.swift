@@ -32,7 +32,8 @@ enum Issuance {
     }
 
     static func run(
-        _ homeOptions: HomeOptions, _ options: IssueOptions, _ passphrase: PassphraseOptions, _ format: OutputFormat,
+        _ homeOptions: HomeOptions, _ options: IssueOptions, _ passphrase: PassphraseOptions,
+        _ format: OutputFormat,
         _ profile: Profile
     ) async throws {
         let home = try CAHome(homeOptions)
@@ -46,7 +47,8 @@ enum Issuance {
         }
         let signing = try home.signing(profile.kind, passphrase)
         let issuer = Issuer(
-            policy: home.configuration.policy, ledger: signing.ledger, signers: [profile.kind: signing.signer],
+            policy: home.configuration.policy, ledger: signing.ledger,
+            signers: [profile.kind: signing.signer],
             revokedKeys: try signing.ledger.revokedKeys(), clock: millisecondsNow, randomBytes: randomBytes)
         var reports: [Report] = []
         var refusals: Set<[String]> = []
@@ -70,11 +72,14 @@ enum Issuance {
             hint: "the limits are in \(home.folder.configuration.escapedForTerminal)")
     }
 
-    private static func deliver(_ outcome: Issuer.Outcome, _ path: String, _ options: IssueOptions) throws -> Report {
+    private static func deliver(_ outcome: Issuer.Outcome, _ path: String, _ options: IssueOptions) throws
+        -> Report
+    {
         switch outcome {
         case .refused(let reasons):
             return Report(
-                key: path, certificate: nil, serial: nil, keyID: nil, logIndex: nil, validAfter: nil, validBefore: nil,
+                key: path, certificate: nil, serial: nil, keyID: nil, logIndex: nil, validAfter: nil,
+                validBefore: nil,
                 refused: reasons)
         case .issued(let certificate, let index):
             let fields = certificate.fields
@@ -88,7 +93,8 @@ enum Issuance {
             }
             return Report(
                 key: path, certificate: target, serial: String(fields.serial), keyID: fields.keyID.string,
-                logIndex: index, validAfter: "\(fields.validAfter)", validBefore: "\(fields.validBefore)", refused: nil)
+                logIndex: index, validAfter: "\(fields.validAfter)", validBefore: "\(fields.validBefore)",
+                refused: nil)
         }
     }
 
@@ -122,7 +128,8 @@ extension CAHome {
         let role: AuthorityRole = kind == .user ? .user : .host
         if configuration.agentRoles.contains(role) {
             let keyring = try unlock([.log], passphrase)
-            let signer = AgentKeySigner(publicKey: try publicKey(role), socket: try AgentKeySource.socketPath())
+            let signer = AgentKeySigner(
+                publicKey: try publicKey(role), socket: try AgentKeySource.socketPath())
             return (try ledger(signing: try keyring.key(.log)), signer)
         }
         let keyring = try unlock([.log, role], passphrase)

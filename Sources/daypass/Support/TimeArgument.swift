@@ -14,7 +14,9 @@ enum TimeArgument {
                 + "expected")
         switch text.first {
         case "+":
-            guard let time = now.adding(try parseTimeSpan(String(text.dropFirst()), field: field)) else { throw refusal }
+            guard let time = now.adding(try parseTimeSpan(String(text.dropFirst()), field: field)) else {
+                throw refusal
+            }
             return time
         case "-": return now.subtractingOrEpoch(try parseTimeSpan(String(text.dropFirst()), field: field))
         case "@":
@@ -30,7 +32,9 @@ enum TimeArgument {
             digits.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else { throw refusal }
         let padded = digits + String(repeating: "0", count: 14 - digits.count)
-        func part(_ start: Int, _ length: Int) -> UInt64 { UInt64(padded.dropFirst(start).prefix(length)) ?? 0 }
+        func part(_ start: Int, _ length: Int) -> UInt64 {
+            UInt64(padded.dropFirst(start).prefix(length)) ?? 0
+        }
         guard
             let civil = CivilTime(
                 year: part(0, 4), month: part(4, 2), day: part(6, 2), hour: part(8, 2), minute: part(10, 2),
