@@ -18,13 +18,14 @@ import Testing
         let key = try PrivateKey.generate(.ed25519, comment: "new")
         #expect(key.publicKey.keyType == .ed25519)
         try key.proveItSigns()
+        let message = someMessage
         var appended: [UInt8] = [1]
         var writer = WireWriter()
         try key.withSigner { signer throws(SSHWireError) in
-            try signer.signEd25519(someMessage.span, appendingTo: &appended)
-            try signer.signEd25519(someMessage.span, appendingTo: &writer)
+            try signer.signEd25519(message.span, appendingTo: &appended)
+            try signer.signEd25519(message.span, appendingTo: &writer)
         }
         #expect([1] + writer.bytes == appended)
-        try key.publicKey.verify(Signature(.ed25519, blob: writer.bytes), over: someMessage.span)
+        try key.publicKey.verify(Signature(.ed25519, blob: writer.bytes), over: message.span)
     }
 }

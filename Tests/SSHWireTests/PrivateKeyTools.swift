@@ -111,6 +111,7 @@ let someMessage = Array("what is signed".utf8)
 extension PrivateKey {
     /// Signs, and lets the public half check it.
     func proveItSigns(_ algorithm: SignatureAlgorithm? = nil) throws {
-        try publicKey.verify(try sign(someMessage.span, with: algorithm), over: someMessage.span)
+        let message = someMessage
+        try publicKey.verify(try sign(message.span, with: algorithm), over: message.span)
     }
 }

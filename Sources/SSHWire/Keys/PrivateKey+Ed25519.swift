@@ -10,13 +10,15 @@ extension PrivateKey {
     ) throws(SSHWireError) -> PrivateKey {
         var publicHalf = [UInt8](repeating: 0, count: Int(crypto_sign_PUBLICKEYBYTES))
         let size = Int(crypto_sign_SECRETKEYBYTES)
-        let secret = try unsafe SecretBytes(count: size) { buffer throws(SSHWireError) in
-            let seed = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(crypto_sign_SEEDBYTES)])
-            try unsafe fillSeed(seed)
-            guard let key = unsafe buffer.assumingMemoryBound(to: UInt8.self).baseAddress,
-                unsafe crypto_sign_seed_keypair(&publicHalf, key, key) == 0
-            else {
-                throw SSHWireError(.cryptoFailure, "libsodium: making an Ed25519 key failed")
+        let secret = try unsafe SecretBytes(count: Int(crypto_sign_SECRETKEYBYTES)) {
+            buffer throws(SSHWireError) in
+            // The seed has a place of its own: the secret key's bytes are written before the seed is read to its end.
+            try unsafe withGuardedScratch(Int(crypto_sign_SEEDBYTES)) { seed throws(SSHWireError) in
+                try unsafe fillSeed(seed)
+                guard let key = unsafe buffer.assumingMemoryBound(to: UInt8.self).baseAddress,
+                    let seed = unsafe seed.assumingMemoryBound(to: UInt8.self).baseAddress,
+                    unsafe crypto_sign_seed_keypair(&publicHalf, key, seed) == 0
+                else { throw SSHWireError(.cryptoFailure, "libsodium: making an Ed25519 key failed") }
             }
         }
         // The multiplication leaves the scalar's digits in its stack frame.
