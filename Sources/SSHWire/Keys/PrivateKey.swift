@@ -39,7 +39,9 @@ extension PrivateKey {
         _ body: (borrowing Signer) throws(E) -> R
     ) throws(E) -> R {
         try unsafe secret.withUnsafeBytes { (bytes) throws(E) -> R in
-            try unsafe body(Signer(publicKey, secret: bytes))
+            // A name of its own: Swift 6.3's optimiser aborts when it inlines a temporary that can't be copied.
+            let signer = unsafe Signer(publicKey, secret: bytes)
+            return try body(signer)
         }
     }
 }
