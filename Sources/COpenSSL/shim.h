@@ -5,6 +5,7 @@
 #define DAYPASS_COPENSSL_H
 
 #include <openssl/bio.h>
+#include <openssl/blowfish.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -22,5 +23,18 @@
 // Macros made of several flags.
 static const int DAYPASS_PKEY_PUBLIC_KEY = EVP_PKEY_PUBLIC_KEY;
 static const int DAYPASS_PKEY_KEYPAIR = EVP_PKEY_KEYPAIR;
+
+// Blowfish's rounds, for bcrypt. EVP can't stand in: the key schedules are bcrypt's own, and it sets up a key for
+// each of them. The older calls are deprecated, not removed, in every OpenSSL 3.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/// Encrypts one block of two words in place; `schedule` is 18 words of the P-array and four S-boxes of 256 words.
+static inline void daypass_blowfish_encrypt(unsigned int *block, const void *schedule)
+{
+    BF_encrypt(block, (const BF_KEY *)schedule);
+}
+
+#pragma GCC diagnostic pop
 
 #endif
