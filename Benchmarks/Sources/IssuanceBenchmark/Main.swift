@@ -9,14 +9,19 @@ import TransparencyLog
 
 /// Measures issuing beside the primitive that it cannot beat, in one process.
 ///
-/// Arguments: the seconds for each measurement (default 2), a folder for the database.
+/// Arguments: the seconds for each measurement (default 2), a folder for the database, and `memory` to measure issuing
+/// in memory only, under a profiler.
 @main
 struct IssuanceBenchmark {
     static func main() async throws {
         let seconds = CommandLine.arguments.dropFirst().first.flatMap(Double.init) ?? 2
         let folder = CommandLine.arguments.dropFirst(2).first ?? "/tmp"
         let bench = try Bench(seconds: seconds, folder: folder)
-        try await bench.run()
+        if CommandLine.arguments.dropFirst(3).first == "memory" {
+            print(Int(try await bench.inMemory()), "issued in memory a second")
+        } else {
+            try await bench.run()
+        }
     }
 }
 
@@ -86,7 +91,7 @@ struct Bench {
             })
     }
 
-    private func inMemory() async throws -> Double {
+    func inMemory() async throws -> Double {
         let issuer = issuer(InMemoryLedger())
         let clock = ContinuousClock()
         let start = clock.now
