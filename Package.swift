@@ -57,7 +57,8 @@ let package = Package(
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport"]),
-        .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport"]),
+        .testTarget(
+            name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport", "COpenSSL"]),
         .testTarget(
             name: "CertAuthorityTests",
             dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),

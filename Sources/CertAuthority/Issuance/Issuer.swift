@@ -14,6 +14,8 @@ public struct Issuer: Sendable {
     public let ledger: any Ledger
     /// The CA keys by what they sign.
     public let signers: [CertificateKind: any CertificateSigner]
+    /// Keys that nothing is issued for any more.
+    public let revokedKeys: Set<PublicKey>
     /// Milliseconds since 1970.
     public let clock: @Sendable () -> UInt64
     /// So many fresh random bytes.
@@ -24,11 +26,13 @@ public struct Issuer: Sendable {
 
     public init(
         policy: IssuancePolicy, ledger: any Ledger, signers: [CertificateKind: any CertificateSigner],
+        revokedKeys: Set<PublicKey> = [],
         clock: @escaping @Sendable () -> UInt64, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) {
         self.policy = policy
         self.ledger = ledger
         self.signers = signers
+        self.revokedKeys = revokedKeys
         self.clock = clock
         self.randomBytes = randomBytes
     }
@@ -54,7 +58,9 @@ public struct Issuer: Sendable {
         drafts.reserveCapacity(requests.count)
         for (number, request) in requests.enumerated() {
             let nonce = Array(random[(number * Self.nonceBytes)..<((number + 1) * Self.nonceBytes)])
-            switch policy.review(request, by: try signer(request.kind).publicKey, at: now, nonce: nonce) {
+            let authority = try signer(request.kind).publicKey
+            let isRevoked = revokedKeys.contains(request.key)
+            switch policy.review(request, by: authority, keyIsRevoked: isRevoked, at: now, nonce: nonce) {
             case .approved(let approved): drafts.append(.issuance(approved))
             case .refused(let reasons):
                 refusals[number] = reasons

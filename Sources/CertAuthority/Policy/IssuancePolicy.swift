@@ -3,7 +3,7 @@
 
 public import SSHWire
 
-/// What the operator of a CA lets be issued. Only ``review(_:by:at:nonce:)`` makes an ``ApprovedIssuance``.
+/// What the operator of a CA lets be issued. Only ``review(_:by:keyIsRevoked:at:nonce:)`` makes an ``ApprovedIssuance``.
 public struct IssuancePolicy: Sendable, Hashable {
     /// The bounds for one kind of certificate.
     public struct Bounds: Sendable, Hashable {
@@ -37,13 +37,17 @@ public struct IssuancePolicy: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - authority: the public key of the CA that would sign.
+    ///   - keyIsRevoked: whether the key to certify was revoked.
     ///   - now: the time by which the request is judged.
     ///   - nonce: fresh random bytes for the certificate, 32 of them.
     public func review(
-        _ request: IssuanceRequest, by authority: PublicKey, at now: UnixTime, nonce: [UInt8]
+        _ request: IssuanceRequest, by authority: PublicKey, keyIsRevoked: Bool = false, at now: UnixTime,
+        nonce: [UInt8]
     ) -> IssuanceDecision {
         let bounds = request.kind == .user ? user : host
         var reasons: [String] = []
+        if keyIsRevoked { reasons.append("key \(request.key.fingerprint): it is revoked") }
+        if request.key == authority { reasons.append("key \(request.key.fingerprint): it is the CA's own") }
         let lifetime = request.lifetime ?? bounds.defaultLifetime
         if lifetime > bounds.maximumLifetime {
             reasons.append(

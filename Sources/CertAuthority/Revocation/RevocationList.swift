@@ -26,8 +26,10 @@ public enum RevocationList {
             for record in revocations where includesExpired || (record.expires ?? .forever) > now {
                 included += 1
                 switch record.target {
-                case .serial(let serial, let authority): try builder.revoke(serial: serial, of: .authority(authority))
-                case .keyID(let keyID, let authority): try builder.revoke(keyID: keyID, of: .authority(authority))
+                case .serial(let serial, let authority):
+                    try builder.revoke(serial: serial, of: .authority(authority))
+                case .keyID(let keyID, let authority):
+                    try builder.revoke(keyID: keyID, of: .authority(authority))
                 case .key(let key): try builder.revoke(key)
                 }
             }

@@ -87,3 +87,17 @@ extension Limits {
     /// A constraint extension's content, in bytes: OpenSSH's largest lists 1,024 destinations.
     public static let agentConstraintBytes = 128 << 10
 }
+
+/// Private keys.
+extension Limits {
+    /// A private key's file, in bytes: an RSA-16384 key takes 13 KB in the longest of its forms. OpenSSH reads up to
+    /// 1 MiB (`MAX_KEY_FILE_SIZE` in authfile.h).
+    public static let privateKeyFileBytes = 64 << 10
+    /// A private key's comment, in bytes (ssh-keygen takes 1,024 from a terminal, more as an argument).
+    public static let privateKeyCommentBytes = 4 << 10
+    /// bcrypt rounds of an encrypted key: a million are 40 minutes of work. ssh-keygen makes 16 or 24 unless `-a`
+    /// asks for more, and has no limit.
+    public static let bcryptRounds = 1 << 20
+    /// The salt of an encrypted key, in bytes; ssh-keygen and openssl make 8 or 16.
+    public static let keySaltBytes = 1 << 10
+}
