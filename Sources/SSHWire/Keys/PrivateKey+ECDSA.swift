@@ -62,7 +62,7 @@ extension PrivateKey {
     /// - Throws: `.invalidKey` for a scalar that OpenSSH refuses (`sshkey_ec_validate_private`): of half the order's
     ///   bits or fewer, or not below the order less one.
     private static func publicPoint(of scalar: Span<UInt8>, on curve: Curve) throws(SSHWireError) -> [UInt8] {
-        let group = unsafe EC_GROUP_new_by_curve_name(EC_curve_nist2nid(curve.opensslName))
+        let group = unsafe EC_GROUP_new_by_curve_name(EC_curve_nist2nid(curve.libcryptoName))
         let point = unsafe EC_POINT_new(group)
         let limit = unsafe BN_new()
         defer {
@@ -96,7 +96,7 @@ extension LibcryptoKey {
     convenience init(_ curve: Curve, scalar: Span<UInt8>) throws(SSHWireError) {
         let number = try SecretNumber(scalar)
         try unsafe self.init(type: "EC", selection: DAYPASS_PKEY_KEYPAIR) { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.opensslName, 0)
+            unsafe OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.libcryptoName, 0)
                 == 1 && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, number.pointer) == 1
         }
     }
@@ -127,4 +127,8 @@ func sshSignature(fromDER der: [UInt8]) throws(SSHWireError) -> [UInt8] {
     writer.writePositiveInteger([UInt8](try inner.readPositiveInteger("ECDSA signature s")))
     try inner.finish("ECDSA signature")
     return writer.bytes
+}
+
+extension Curve {
+    var libcryptoName: String { "P-\(bits)" }
 }
