@@ -90,7 +90,7 @@ public enum IssuanceDecision: Sendable {
 }
 
 /// A request that policy approved. Its serial is not known yet, and nothing about it is recorded.
-public struct ApprovedIssuance: Sendable {
+public final class ApprovedIssuance: Sendable {
     let request: IssuanceRequest
     let validAfter: UnixTime
     let validBefore: UnixTime

@@ -89,21 +89,6 @@ public struct CertificateFields: Sendable, Hashable {
         try reader.finish("to be signed")
     }
 
-    /// The name of the first field in which `other` differs, nil when none does.
-    public func firstDifference(from other: CertificateFields) -> StaticString? {
-        if nonce != other.nonce { return "nonce" }
-        if key != other.key { return "key" }
-        if serial != other.serial { return "serial" }
-        if kind != other.kind { return "type" }
-        if keyID != other.keyID { return "key ID" }
-        if principals != other.principals { return "principals" }
-        if validAfter != other.validAfter || validBefore != other.validBefore { return "validity" }
-        if criticalOptions != other.criticalOptions { return "critical options" }
-        if extensions != other.extensions { return "extensions" }
-        if reserved != other.reserved { return "reserved field" }
-        return signatureKey == other.signatureKey ? nil : "signature key"
-    }
-
     /// Reads the fields up to and with the signature key.
     init(from reader: inout WireReader) throws(SSHWireError) {
         let name = try reader.readText("certificate type", upTo: Limits.nameBytes)
