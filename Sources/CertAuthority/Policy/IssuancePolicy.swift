@@ -65,9 +65,9 @@ public struct IssuancePolicy: Sendable, Hashable {
         }
         var options = (critical: [CertificateOption](), extensions: [CertificateOption]())
         if case .user(let wanted) = request.subject {
-            let excess = wanted.permissions.subtracting(permissions)
-            if !excess.isEmpty {
-                let names = excess.map(\.rawValue).sorted().joined(separator: ", ")
+            if !wanted.permissions.isSubset(of: permissions) {
+                let names = wanted.permissions.subtracting(permissions).map(\.rawValue).sorted().joined(
+                    separator: ", ")
                 reasons.append("permission \(names): not allowed by policy")
             }
             options = (wanted.criticalOptions, wanted.allExtensions)

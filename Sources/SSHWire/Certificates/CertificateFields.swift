@@ -70,7 +70,7 @@ public struct CertificateFields: Sendable, Hashable {
         writer.write(serial)
         writer.write(kind.rawValue)
         writer.writeString(keyID)
-        writer.writeNested { writer in
+        writer.writeNested { [principals] writer in
             for principal in principals { writer.writeString(principal) }
         }
         writer.write(validAfter.seconds)
