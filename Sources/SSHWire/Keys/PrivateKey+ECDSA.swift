@@ -95,10 +95,10 @@ extension LibcryptoKey {
     /// A key that signs, from the scalar alone: with the point beside it, libcrypto would check that each time.
     convenience init(_ curve: Curve, scalar: Span<UInt8>) throws(SSHWireError) {
         let number = try SecretNumber(scalar)
-        try unsafe self.init(type: "EC", selection: DAYPASS_PKEY_KEYPAIR) { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.opensslName, 0)
-                == 1 && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, number.pointer) == 1
+        try self.init(type: "EC", selection: DAYPASS_PKEY_KEYPAIR) { parameters in
+            unsafe parameters.push("group", curve.libcryptoName) && parameters.push("priv", number.pointer)
         }
+        withExtendedLifetime(number) {}
     }
 
     /// A signature over `message` in libcrypto's encoding, DER for ECDSA.
