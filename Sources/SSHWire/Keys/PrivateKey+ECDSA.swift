@@ -27,7 +27,9 @@ extension PrivateKey {
         let computed = try secret.withSpan { (scalar) throws(SSHWireError) in
             try publicPoint(of: scalar, on: curve)
         }
-        if let point, point != computed {
+        // openssl can be told to write points compressed (SEC 1, section 2.3.3): the sign of y, then x.
+        let compressed = [2 | (computed.last ?? 0) & 1] + computed[1...size]
+        if let point, point != computed, point != compressed {
             throw SSHWireError(.invalidKey, "ECDSA key: its public half is not its scalar's")
         }
         let publicKey = try PublicKey(.ecdsa(curve, point: computed))
