@@ -56,7 +56,9 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport"]),
+        // Loads a private key, signs, and looks for copies of it in its own memory.
+        .executableTarget(name: "MemoryProbe", dependencies: ["SSHWire"], path: "Tests/MemoryProbe"),
+        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport"]),
         .testTarget(
             name: "CertAuthorityTests",

@@ -63,10 +63,9 @@ extension PEMKeyFile {
         let content = try fields.read("PKCS#8 private key", .octetString)
         // Attributes say nothing about the key.
         try fields.skip("PKCS#8 attributes", ifNext: .explicit0)
-        var publicHalf: [UInt8]?
-        if version == 1, fields.isNext(.implicit1) {
-            publicHalf = try withoutUnusedBits(try fields.read("PKCS#8 public key", .implicit1))
-        }
+        // Version 1 means that the public half is there.
+        let publicHalf =
+            version == 0 ? nil : try withoutUnusedBits(try fields.read("PKCS#8 public key", .implicit1))
         try fields.finish("PKCS#8 key")
         switch identifier {
         case "1.3.101.112":
