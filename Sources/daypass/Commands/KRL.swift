@@ -10,7 +10,7 @@ struct KRL: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "krl",
         abstract: "Build and read the revocation lists that sshd reads.",
-        subcommands: [KRLBuild.self, KRLTest.self])
+        subcommands: [KRLBuild.self, KRLShow.self, KRLTest.self])
 }
 
 /// Revocation lists in files.

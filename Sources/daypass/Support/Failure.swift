@@ -45,6 +45,9 @@ struct Failure: Error {
         Foundation.exit(failure.status)
     }
 
+    /// What to tell about `error`, without its hint.
+    static func reason(of error: any Error) -> String { Failure(describing: error).reason }
+
     private init(describing error: any Error) {
         switch error {
         case let failure as Failure: self = failure
