@@ -42,7 +42,9 @@ struct Inspect: ParsableCommand {
     @Option(help: ArgumentHelp("Does it prove that a host has this name?", valueName: "NAME"))
     var host: String?
 
+    // The next word whatever it is: -5m begins as an option does.
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "At what time (2026-11-21T05:00:00Z, @UNIX, +1h, -5m; default: now)?", valueName: "TIME"))
     var at: String?

@@ -26,6 +26,10 @@ struct InspectedItem {
     var comment: ExactText = ""
     /// Its line, counted from 1, where a file holds several.
     var line: Int?
+    /// What authorized_keys lets the key do, as it stands there.
+    var options: String?
+    /// Whom known_hosts or allowed_signers names for the key, with the marker before it.
+    var names: String?
 }
 
 /// What a file holds, found out from its content and never from its name.
@@ -100,10 +104,40 @@ struct InspectedContent {
         let bytes = bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
             throw SSHWireError(
-                .notText, "no public key, certificate, revocation list or signature: bytes that are no text")
+                .notText, "\(nothingKnown): bytes that are no text")
         }
-        let line = try PublicKeyLine(text)
-        return InspectedItem(line.content, comment: line.comment)
+        do throws(SSHWireError) {
+            let line = try PublicKeyLine(text)
+            return InspectedItem(line.content, comment: line.comment)
+        } catch {
+            if let item = readListedKey(text) { return item }
+            let word = String(text.prefix { $0 != " " && $0 != "\t" })
+            let isKey = KeyType(rawValue: word) != nil || KeyType(certificateName: word) != nil
+            guard error.code == .unsupportedType, !isKey, word != "ssh-dss", !text.hasPrefix("--") else {
+                throw error
+            }
+            throw SSHWireError(.unsupportedType, "\(nothingKnown): \(error.reason)")
+        }
+    }
+
+    private static let nothingKnown = "no public key, certificate, revocation list or signature"
+
+    /// A key with something before it: options, host names, a signer's names.
+    private static func readListedKey(_ text: String) -> InspectedItem? {
+        let authorized = try? AuthorizedKey(line: text)
+        // Names of hosts look like options that nobody knows.
+        if let authorized, authorized.options.unknownNames.isEmpty {
+            return InspectedItem(
+                subject: .key(authorized.key), comment: authorized.comment, options: authorized.options.text)
+        }
+        if let known = try? KnownHost(line: text) {
+            let hosts = if case .patterns(let list) = known.hosts { list.text } else { "a hashed name" }
+            let marker = known.marker == .host ? "" : known.marker.rawValue + " "
+            return InspectedItem(subject: .key(known.key), comment: known.comment, names: marker + hosts)
+        }
+        return authorized.map {
+            InspectedItem(subject: .key($0.key), comment: $0.comment, options: $0.options.text)
+        }
     }
 
     private static func isBlankOrComment(_ line: ArraySlice<UInt8>) -> Bool {

@@ -11,6 +11,10 @@ struct InspectReport: Encodable {
     /// What it is: certificate, public-key, revocation-list; error when it can't be read.
     let kind: String
     var comment: String?
+    /// The options of an authorized_keys line.
+    var options: String?
+    /// Whom a known_hosts or allowed_signers line names.
+    var names: String?
     var certificate: CertificateReport?
     var key: KeyReport?
     var revocationList: KRLReport?
@@ -50,6 +54,7 @@ struct InspectReport: Encodable {
         self.file = file
         line = item.line
         comment = item.comment.isEmpty ? nil : item.comment.string
+        (options, names) = (item.options, item.names)
         let refusals: [(rule: String, reason: String)]
         switch item.subject {
         case .certificate(let value):

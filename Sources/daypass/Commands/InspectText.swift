@@ -32,6 +32,8 @@ struct InspectText {
             Terminal.say("\(place): revocation list")
             report.revocationList?.print()
         }
+        row("names", report.names?.escapedForTerminal)
+        row("options", report.options?.escapedForTerminal)
         row("comment", report.comment?.escapedForTerminal)
         if let answer = report.revocation {
             row(
