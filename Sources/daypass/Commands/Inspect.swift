@@ -9,14 +9,14 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what certificates, keys and revocation lists say, and judge certificates.",
         discussion: """
-            Finds out by itself what a file holds; - is standard input. Needs no CA; when there is one in --home, it says
+            Finds out by itself what a file holds; - is standard input. Needs no CA; when there is one in --home, it says \
             whether that CA signed or revoked what it shows.
 
               daypass inspect id_ed25519-cert.pub
-              daypass inspect --ca user_ca.pub --principal deploy --address 192.0.2.7 id_ed25519-cert.pub
+              daypass inspect --ca user_ca.pub --principal deploy id_ed25519-cert.pub
               ssh-add -L | daypass inspect -
 
-            --principal, --host, --ca, --krl and --at ask for a judgement. Exits 0 when everything was shown and no judgement
+            --principal, --host, --ca, --krl and --at ask for a judgement. Exits 0 when everything was shown and no judgement \
             was no, 3 when one was, 1 when something couldn't be read.
             """)
 

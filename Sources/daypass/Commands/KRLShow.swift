@@ -139,9 +139,9 @@ extension KRLReport {
         Terminal.say("  size        \(bytes) bytes")
         if !comment.isEmpty { Terminal.say("  comment     \(comment.escapedForTerminal)") }
         for authority in authorities { print(authority) }
-        print("keys", keys) { "\($0.type.escapedForTerminal) \($0.fingerprintSHA256)" }
-        print("keys by SHA-256", sha256Fingerprints) { $0 }
-        print("keys by SHA-1", sha1Fingerprints) { $0 }
+        print("", keys) { "\($0.type.escapedForTerminal) \($0.fingerprintSHA256)" }
+        print(" by SHA-256", sha256Fingerprints) { $0 }
+        print(" by SHA-1", sha1Fingerprints) { $0 }
         if !extensions.isEmpty {
             Terminal.say("  extensions  \(extensions.map(\.escapedForTerminal).joined(separator: ", "))")
         }
@@ -172,7 +172,7 @@ extension KRLReport {
 
     private func print<Element>(_ name: String, _ part: Part<Element>, _ line: (Element) -> String) {
         guard part.count > 0 else { return }
-        Terminal.say("  \(part.count) \(name)")
+        Terminal.say("  \(counted("\(part.count)", "key"))\(name)")
         print(part, "key", indent: 4, line)
     }
 
