@@ -60,11 +60,12 @@ let package = Package(
         .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport"]),
         .testTarget(
             name: "CertAuthorityTests",
-            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),
+            dependencies: ["CertAuthority", "CSodium", "SSHWire", "TransparencyLog", "TestSupport"]),
         .testTarget(
             name: "CertAuthorityStoreTests",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog", "TestSupport",
+                "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(
