@@ -13,7 +13,8 @@ public import TransparencyLog
 /// ``append(_:at:)`` returns. Calls that come while a transaction is being written share the next one. Several
 /// processes may use one file; each transaction starts from what is on disk.
 public actor SQLiteLedger: Ledger {
-    private let pool: DatabasePool
+    /// Not private, so that tests see the writer's settings and bound its file.
+    nonisolated let pool: DatabasePool
     /// The database's file.
     public nonisolated let path: String
     private let writer: TreeWriter
@@ -41,6 +42,13 @@ public actor SQLiteLedger: Ledger {
     /// - Throws: `.storeMissing` when there is none, `.storeDamaged` when the file is something else or of a newer
     ///   version.
     public init(opening path: String, signer: NoteSigner?) throws(CertAuthorityError) {
+        try self.init(opening: path, signer: signer, busyTimeout: Self.busyTimeout)
+    }
+
+    /// - Parameter busyTimeout: how long another connection's transaction is waited for, in seconds.
+    init(
+        opening path: String, signer: NoteSigner?, busyTimeout: TimeInterval
+    ) throws(CertAuthorityError) {
         guard FileIO.exists(path) else {
             throw CertAuthorityError(
                 .storeMissing, "there is no database at \(path.escapedForTerminal)",
@@ -48,7 +56,7 @@ public actor SQLiteLedger: Ledger {
         }
         self.path = path
         do {
-            pool = try Self.open(path, readOnly: signer == nil)
+            pool = try Self.open(path, readOnly: signer == nil, busyTimeout: busyTimeout)
             try pool.read { db in
                 guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
                     throw CertAuthorityError(
@@ -78,7 +86,7 @@ public actor SQLiteLedger: Ledger {
             // SQLite gives its other files the mode of this one.
             let nothing: [UInt8] = []
             try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
-            let pool = try open(path, readOnly: false)
+            let pool = try open(path, readOnly: false, busyTimeout: busyTimeout)
             try pool.write { db in
                 try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
             }
@@ -100,7 +108,9 @@ public actor SQLiteLedger: Ledger {
         }
     }
 
-    private static func open(_ path: String, readOnly: Bool) throws -> DatabasePool {
+    private static func open(
+        _ path: String, readOnly: Bool, busyTimeout: TimeInterval
+    ) throws -> DatabasePool {
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.busyMode = .timeout(busyTimeout)

@@ -1,0 +1,194 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import GRDB
+import SSHWire
+import TestSupport
+import Testing
+import TransparencyLog
+
+@testable import CertAuthorityStore
+
+@Suite("A database that cannot be used")
+struct SQLiteFailureTests {
+    private func openingCode(_ path: String) async throws -> CertAuthorityError.Code? {
+        try await refusalCode { _ = try SQLiteLedger(opening: path, signer: try Sample.noteSigner) }
+    }
+
+    /// The bytes of a closed database with `count` entries.
+    private func closedDatabase(_ folder: TemporaryFolder, count: Int) async throws -> [UInt8] {
+        try await fill(folder, count: count)
+        #expect(!folder.contains("ledger.sqlite-wal"))
+        return try folder.read("ledger.sqlite")
+    }
+
+    /// Closes the database with its last reference.
+    private func fill(_ folder: TemporaryFolder, count: Int) async throws {
+        let ledger = try Sample.database(in: folder)
+        for number in 0..<count {
+            let draft = try number % 4 == 3 ? Sample.revocation(7) : Sample.draft("user-\(number)")
+            _ = try await ledger.append([draft], at: sampleNow)
+        }
+    }
+
+    @Test func aMissingDatabaseIsNamedAndNotMade() async throws {
+        let folder = try TemporaryFolder()
+        #expect(try await openingCode(folder.path("ledger.sqlite")) == .storeMissing)
+        #expect(!folder.contains("ledger.sqlite"))
+        #expect(try await openingCode(folder.path("nowhere/ledger.sqlite")) == .storeMissing)
+    }
+
+    @Test(arguments: ["text", "SQLite format 3\0", String(repeating: "x", count: 10_000)])
+    func aFileThatIsNoDatabaseIsRefusedAndLeftAsItIs(content: String) async throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(content, to: "ledger.sqlite")
+        #expect(try await openingCode(path) == .storeDamaged)
+        #expect(try folder.readText("ledger.sqlite") == content)
+    }
+
+    @Test func aDatabaseOfANewerVersionIsRefused() async throws {
+        let folder = try TemporaryFolder()
+        let ledger = try Sample.database(in: folder)
+        try await ledger.pool.write { db in
+            try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('2: something new')")
+        }
+        #expect(try await openingCode(ledger.path) == .storeDamaged)
+        try await ledger.pool.write { db in
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '2:%'")
+        }
+        #expect(try await openingCode(ledger.path) == nil)
+    }
+
+    /// What the file at `path` says, if it can be read to its end and its checkpoint is that of its entries.
+    ///
+    /// - Throws: only an error that says that it is damaged.
+    private func soundContent(_ path: String) throws -> [[UInt8]]? {
+        do {
+            let ledger = try SQLiteLedger(opening: path, signer: nil)
+            let content = try entries(ledger)
+            let checkpoint = try VerifiedCheckpoint(
+                try ledger.checkpoint(), origin: Sample.origin, logKeys: [try Sample.noteVerifier])
+            _ = try ledger.revocations()
+            _ = try ledger.root(size: try ledger.size())
+            return checkpoint.head == (try treeHead(content)) ? content : nil
+        } catch let error as CertAuthorityError where [.storeDamaged, .logInconsistent].contains(error.code) {
+            return nil
+        } catch is TransparencyLogError {
+            return nil
+        }
+    }
+
+    @Test func aTruncatedDatabaseIsNeverTakenForAShorterLog() async throws {
+        let folder = try TemporaryFolder()
+        let whole = try await closedDatabase(folder, count: 300)
+        let path = folder.path("ledger.sqlite")
+        let original = try #require(try soundContent(path))
+        #expect(original.count == 300)
+        let pages = Array(stride(from: 4_096, to: whole.count, by: 4_096))
+        for length in [0, 1, 99, 100, 512, 4_095, whole.count - 1] + pages {
+            try folder.write(Array(whole.prefix(length)), to: "ledger.sqlite")
+            #expect(try soundContent(path) == nil, "\(length) of \(whole.count) bytes")
+        }
+    }
+
+    @Test func aDatabaseThatSomebodyElseWritesIsLockedAndThenNot() async throws {
+        let folder = try TemporaryFolder()
+        let made = try Sample.database(in: folder)
+        _ = try await made.append([try Sample.draft()], at: sampleNow)
+        let ledger = try SQLiteLedger(opening: made.path, signer: try Sample.noteSigner, busyTimeout: 0.02)
+        let holder = try TransactionHolder(made.path)
+        try await holder.begin()
+        let refused = try await refusalCode {
+            _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        }
+        #expect(refused == .storeLocked)
+        // Reading goes on meanwhile.
+        try expectSound(ledger, count: 1)
+        try await holder.end()
+        _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        try expectSound(ledger, count: 2)
+    }
+
+    @Test func aFullDiskLeavesNothingHalfWritten() async throws {
+        let folder = try TemporaryFolder()
+        let ledger = try Sample.database(in: folder)
+        _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        let pages = try await ledger.pool.writeWithoutTransaction { db in
+            let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+            try db.execute(sql: "PRAGMA max_page_count = \(pages + 4)")
+            return pages
+        }
+        #expect(pages > 1)
+        let many = try (0..<200).map { try Sample.draft("user-\($0)") }
+        #expect(try await refusalCode { _ = try await ledger.append(many, at: sampleNow) } == .storeFull)
+        try expectSound(ledger, count: 1)
+        // What fits still goes in, and with room so does the rest.
+        _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        try await ledger.pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA max_page_count = 1000000")
+        }
+        let receipts = try await ledger.append(many, at: sampleNow)
+        #expect(receipts.first?.index == 2)
+        try expectSound(ledger, count: 202)
+    }
+
+    @Test(.enabled(if: !Running.asRoot, "root may write in any folder"))
+    func aFolderThatCannotBeWrittenIsNamed() async throws {
+        let folder = try TemporaryFolder()
+        _ = try await closedDatabase(folder, count: 1)
+        try folder.setMode(0o500, of: ".")
+        try folder.setMode(0o400, of: "ledger.sqlite")
+        #expect(try await openingCode(folder.path("ledger.sqlite")) == .storeReadOnly)
+        try folder.setMode(0o600, of: "ledger.sqlite")
+        try folder.setMode(0o700, of: ".")
+        #expect(try await openingCode(folder.path("ledger.sqlite")) == nil)
+    }
+
+    @Test func aLogKeyThatCannotSignLeavesTheDatabaseAsItWas() async throws {
+        let folder = try TemporaryFolder()
+        let ledger = try Sample.database(in: folder)
+        _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        let broken = try NoteSigner(
+            name: try KeyName(Sample.origin), publicKey: Sample.logKey.publicBytes
+        ) { _ in throw CertAuthorityError(.key, "the log key is gone") }
+        let failing = try SQLiteLedger(opening: ledger.path, signer: broken)
+        #expect(
+            try await refusalCode { _ = try await failing.append([try Sample.draft()], at: sampleNow) }
+                == .key)
+        try expectSound(ledger, count: 1)
+        _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        try expectSound(ledger, count: 2)
+    }
+
+    @Test func aDatabaseIsNotMadeOverAnother() async throws {
+        let folder = try TemporaryFolder()
+        let ledger = try Sample.database(in: folder)
+        _ = try await ledger.append([try Sample.draft()], at: sampleNow)
+        let code = try await refusalCode {
+            try SQLiteLedger.create(
+                at: ledger.path, origin: "other", serials: .sequential, signer: try Sample.noteSigner)
+        }
+        #expect(code == .file)
+        try expectSound(ledger, count: 1)
+    }
+}
+
+/// Another program in the middle of its transaction.
+struct TransactionHolder {
+    private let queue: DatabaseQueue
+
+    init(_ path: String) throws {
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    func begin() async throws {
+        try await queue.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
+    }
+
+    func end() async throws {
+        try await queue.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
+    }
+}
