@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
+        .library(name: "CSodium", targets: ["CSodium"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
