@@ -42,12 +42,14 @@ import Testing
     }
 
     /// The declared length, what follows it, and what comes of it with a maximum of 4 bytes.
-    @Test(arguments: [
-        ([0, 0, 0, 0], nil), ([0, 0, 0, 4, 1, 2, 3, 4], nil),
-        ([0, 0, 0, 5, 1, 2, 3, 4, 5], .tooLong), ([0, 0, 0, 5], .tooLong), ([0, 0, 0, 4], .truncated),
-        ([0xff, 0xff, 0xff, 0xff], .tooLong), ([0x80, 0, 0, 0], .tooLong), ([0, 0, 0, 3, 1, 2], .truncated),
-        ([0, 0, 0], .truncated), ([], .truncated), ([0, 0, 0, 1, 9, 9], .trailingBytes),
-    ] as [([UInt8], SSHWireError.Code?)])
+    @Test(
+        arguments: [
+            ([0, 0, 0, 0], nil), ([0, 0, 0, 4, 1, 2, 3, 4], nil),
+            ([0, 0, 0, 5, 1, 2, 3, 4, 5], .tooLong), ([0, 0, 0, 5], .tooLong), ([0, 0, 0, 4], .truncated),
+            ([0xff, 0xff, 0xff, 0xff], .tooLong), ([0x80, 0, 0, 0], .tooLong),
+            ([0, 0, 0, 3, 1, 2], .truncated),
+            ([0, 0, 0], .truncated), ([], .truncated), ([0, 0, 0, 1, 9, 9], .trailingBytes),
+        ] as [([UInt8], SSHWireError.Code?)])
     func theMaximumOfAStringIsCheckedBeforeItsPresence(bytes: [UInt8], expected: SSHWireError.Code?) throws {
         let code = refusal { () throws(SSHWireError) in
             try read(bytes) { reader throws(SSHWireError) in try reader.readBytes("field", upTo: 4) }
@@ -80,13 +82,15 @@ import Testing
     }
 
     /// The content of an `mpint` of at most 2 bytes, its magnitude, and the refusal.
-    @Test(arguments: [
-        ([0x01], [0x01], nil), ([0x7f, 0xff], [0x7f, 0xff], nil), ([0x00, 0x80], [0x80], nil),
-        ([0x00, 0x80, 0x00], [0x80, 0x00], nil),
-        ([], [], .invalidValue), ([0x00], [], .notCanonical), ([0x00, 0x7f], [], .notCanonical),
-        ([0x00, 0x00, 0x80], [], .notCanonical), ([0x80], [], .invalidValue), ([0xff, 0xff], [], .invalidValue),
-        ([0x01, 0x00, 0x00], [], .tooLong), ([0x00, 0x80, 0x00, 0x00], [], .tooLong),
-    ] as [([UInt8], [UInt8], SSHWireError.Code?)])
+    @Test(
+        arguments: [
+            ([0x01], [0x01], nil), ([0x7f, 0xff], [0x7f, 0xff], nil), ([0x00, 0x80], [0x80], nil),
+            ([0x00, 0x80, 0x00], [0x80, 0x00], nil),
+            ([], [], .invalidValue), ([0x00], [], .notCanonical), ([0x00, 0x7f], [], .notCanonical),
+            ([0x00, 0x00, 0x80], [], .notCanonical), ([0x80], [], .invalidValue),
+            ([0xff, 0xff], [], .invalidValue),
+            ([0x01, 0x00, 0x00], [], .tooLong), ([0x00, 0x80, 0x00, 0x00], [], .tooLong),
+        ] as [([UInt8], [UInt8], SSHWireError.Code?)])
     func aPositiveIntegerHasOneForm(
         content: [UInt8], magnitude: [UInt8], expected: SSHWireError.Code?
     ) throws {
@@ -109,11 +113,12 @@ import Testing
         #expect(back.bytes == bytes)
     }
 
-    @Test(arguments: [
-        (Array("p\u{e9}".utf8), nil), ([], nil), ([0x61, 0, 0x62], .notText), ([0x61, 0], .notText),
-        ([0xff], .notText), ([0xc3], .notText), ([0xc0, 0x80], .notText), ([0xed, 0xa0, 0x80], .notText),
-        ([0xf4, 0x90, 0x80, 0x80], .notText),
-    ] as [([UInt8], SSHWireError.Code?)])
+    @Test(
+        arguments: [
+            (Array("p\u{e9}".utf8), nil), ([], nil), ([0x61, 0, 0x62], .notText), ([0x61, 0], .notText),
+            ([0xff], .notText), ([0xc3], .notText), ([0xc0, 0x80], .notText), ([0xed, 0xa0, 0x80], .notText),
+            ([0xf4, 0x90, 0x80, 0x80], .notText),
+        ] as [([UInt8], SSHWireError.Code?)])
     func textIsUTF8WithoutNUL(content: [UInt8], expected: SSHWireError.Code?) {
         var writer = WireWriter()
         writer.writeString(content)
@@ -183,9 +188,11 @@ import Testing
 @Suite("Text on a terminal") struct TerminalTextTests {
     @Test(arguments: [
         ("plain text", "plain text"), ("p\u{e9}ché 日本", "p\u{e9}ché 日本"), ("back\\slash", "back\\\\slash"),
-        ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nb\r\tc", "a\\u{a}b\\u{d}\\u{9}c"), ("\u{7f}\u{9b}", "\\u{7f}\\u{9b}"),
+        ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nb\r\tc", "a\\u{a}b\\u{d}\\u{9}c"),
+        ("\u{7f}\u{9b}", "\\u{7f}\\u{9b}"),
         ("\u{202e}txt", "\\u{202e}txt"), ("\u{2066}\u{2069}", "\\u{2066}\\u{2069}"),
-        ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"), ("a\u{2028}b\u{2029}", "a\\u{2028}b\\u{2029}"),
+        ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+        ("a\u{2028}b\u{2029}", "a\\u{2028}b\\u{2029}"),
         ("\u{e000}", "\\u{e000}"), ("\u{e0041}", "\\u{e0041}"), ("a\u{0}b", "a\\u{0}b"), ("", ""),
         ("\r\n", "\\u{d}\\u{a}"),
     ])
@@ -195,7 +202,9 @@ import Testing
     }
 
     /// Letters and marks by their category, and nothing to see.
-    @Test(arguments: ["\u{3164}", "\u{115f}", "\u{1160}", "\u{ffa0}", "\u{34f}", "\u{17b4}", "\u{fe0f}", "\u{e0100}"])
+    @Test(arguments: [
+        "\u{3164}", "\u{115f}", "\u{1160}", "\u{ffa0}", "\u{34f}", "\u{17b4}", "\u{fe0f}", "\u{e0100}",
+    ])
     func attack39_whatCannotBeSeenIsEscaped(invisible: String) {
         let shown = "root\(invisible)".escapedForTerminal
         #expect(shown.utf8.allSatisfy { $0 < 0x7f }, "\(Array(shown.utf8))")
