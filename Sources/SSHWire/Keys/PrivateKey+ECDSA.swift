@@ -96,7 +96,8 @@ extension LibcryptoKey {
     convenience init(_ curve: Curve, scalar: Span<UInt8>) throws(SSHWireError) {
         let number = try SecretNumber(scalar)
         try unsafe self.init(type: "EC", selection: DAYPASS_PKEY_KEYPAIR) { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.libcryptoName, 0)
+            unsafe OSSL_PARAM_BLD_push_utf8_string(
+                builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.libcryptoName, 0)
                 == 1 && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, number.pointer) == 1
         }
     }
