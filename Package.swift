@@ -57,9 +57,11 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport"]),
         .testTarget(
             name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport", "COpenSSL"]),
+        // Loads a private key, signs, and looks for copies of it in its own memory.
+        .executableTarget(name: "MemoryProbe", dependencies: ["SSHWire"], path: "Tests/MemoryProbe"),
+        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(
             name: "CertAuthorityTests",
             dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),

@@ -55,8 +55,10 @@ public struct CertificateFields: Sendable, Hashable {
         self.principals = principals
         self.validAfter = validAfter
         self.validBefore = validBefore
-        self.criticalOptions = criticalOptions.sorted { $0.name < $1.name }
-        self.extensions = extensions.sorted { $0.name < $1.name }
+        // Most certificates have one option or none, and sorting takes a copy.
+        self.criticalOptions =
+            criticalOptions.count < 2 ? criticalOptions : criticalOptions.sorted { $0.name < $1.name }
+        self.extensions = extensions.count < 2 ? extensions : extensions.sorted { $0.name < $1.name }
         self.reserved = reserved
         self.signatureKey = signatureKey
     }
