@@ -39,7 +39,9 @@ extension PrivateKey {
         _ body: (borrowing Signer) throws(E) -> R
     ) throws(E) -> R {
         try unsafe secret.withUnsafeBytes { (bytes) throws(E) -> R in
-            try unsafe body(Signer(publicKey, secret: bytes))
+            // Named, not passed as it is made: Swift 6.3.1's optimizer aborts when it inlines that.
+            let signer = unsafe Signer(publicKey, secret: bytes)
+            return try body(signer)
         }
     }
 }
