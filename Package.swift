@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
         // For the package in Fuzzing, which can reach products only.
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
+        .library(name: "CSodium", targets: ["CSodium"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -5,6 +5,7 @@
 #define DAYPASS_COPENSSL_H
 
 #include <openssl/bio.h>
+#include <openssl/blowfish.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -79,5 +80,18 @@ static inline int daypass_push_rsa_public(OSSL_PARAM_BLD *builder, const BIGNUM 
     return OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1
         && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1;
 }
+
+// Blowfish's rounds, for bcrypt. EVP can't stand in: the key schedules are bcrypt's own, and it sets up a key for
+// each of them. The older calls are deprecated, not removed, in every OpenSSL 3.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/// Encrypts one block of two words in place; `schedule` is 18 words of the P-array and four S-boxes of 256 words.
+static inline void daypass_blowfish_encrypt(unsigned int *block, const void *schedule)
+{
+    BF_encrypt(block, (const BF_KEY *)schedule);
+}
+
+#pragma GCC diagnostic pop
 
 #endif

@@ -9,7 +9,6 @@ extension PrivateKey {
         comment: String, _ fillSeed: (UnsafeMutableRawBufferPointer) throws(SSHWireError) -> Void
     ) throws(SSHWireError) -> PrivateKey {
         var publicHalf = [UInt8](repeating: 0, count: Int(crypto_sign_PUBLICKEYBYTES))
-        let size = Int(crypto_sign_SECRETKEYBYTES)
         let secret = try unsafe SecretBytes(count: Int(crypto_sign_SECRETKEYBYTES)) {
             buffer throws(SSHWireError) in
             // The seed has a place of its own: the secret key's bytes are written before the seed is read to its end.

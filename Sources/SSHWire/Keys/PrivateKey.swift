@@ -33,15 +33,44 @@ extension PrivateKey {
         try withSigner { signer throws(SSHWireError) in try signer.sign(message, with: algorithm) }
     }
 
-    /// Opens the key once for all signatures that `body` makes; it stays open, readable to the whole process, until
-    /// `body` returns.
+    /// Opens the key once for all signatures that `body` makes.
+    ///
+    /// An Ed25519 key stays open, readable to the whole process, until `body` returns; any other is copied into
+    /// libcrypto's secure heap and wiped there afterwards.
     public func withSigner<R: ~Copyable, E: Error>(
         _ body: (borrowing Signer) throws(E) -> R
     ) throws(E) -> R {
-        try unsafe secret.withUnsafeBytes { (bytes) throws(E) -> R in
-            // Named, not passed as it is made: Swift 6.3.1's optimizer aborts when it inlines that.
-            let signer = unsafe Signer(publicKey, secret: bytes)
-            return try body(signer)
+        if case .ed25519 = publicKey.material {
+            return try unsafe secret.withUnsafeBytes { (bytes) throws(E) -> R in
+                // A name of its own: Swift 6.3's optimiser aborts when it inlines a temporary that can't be copied.
+                let signer = unsafe Signer(publicKey, secret: bytes)
+                return try body(signer)
+            }
+        }
+        let signer = Signer(publicKey, load())
+        return try body(signer)
+    }
+
+    private func load() -> Result<LibcryptoKey, SSHWireError> {
+        do throws(SSHWireError) {
+            return .success(
+                try secret.withSpan { (secret) throws(SSHWireError) in
+                    switch publicKey.material {
+                    case .ecdsa(let curve, _): try LibcryptoKey(curve, scalar: secret)
+                    case .rsa(let modulus, let exponent):
+                        try LibcryptoKey(modulus: modulus, exponent: exponent, packed: secret)
+                    case .ed25519, .skEd25519, .skECDSA: throw livesInAuthenticator(publicKey.keyType)
+                    }
+                })
+        } catch {
+            return .failure(error)
         }
     }
+}
+
+/// Why there is no private key of such a type: its file would hold only a handle to what the authenticator keeps.
+func livesInAuthenticator(_ type: KeyType) -> SSHWireError {
+    SSHWireError(
+        .unsupportedType,
+        "private key of type \(type.rawValue): it lives in its authenticator, use it through an ssh-agent")
 }

@@ -1,17 +1,30 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import COpenSSL
 import CSodium
 
 /// A private key that is open: it exists only inside ``PrivateKey/withSigner(_:)``.
 @safe public struct Signer: ~Copyable {
     private let publicKey: PublicKey
-    /// Valid until the borrow ends, which a borrowed value that cannot be copied does not outlive.
+    /// An Ed25519 key: seed and public key, in guarded memory that is open until the borrow ends, which a borrowed
+    /// value that cannot be copied does not outlive. Empty for other keys.
     private let secret: UnsafeRawBufferPointer
+    /// Any other key as libcrypto has it: loaded for this signer and wiped with it.
+    private let loaded: Result<LibcryptoKey, SSHWireError>
 
+    /// A signer with an Ed25519 key.
     init(_ publicKey: PublicKey, secret: UnsafeRawBufferPointer) {
         self.publicKey = publicKey
         unsafe self.secret = secret
+        loaded = .failure(SSHWireError(.typeMismatch, "signature: the key is \(publicKey.keyType.rawValue)"))
+    }
+
+    /// A signer with another key, or with the reason for which every signature is going to fail.
+    init(_ publicKey: PublicKey, _ loaded: Result<LibcryptoKey, SSHWireError>) {
+        self.publicKey = publicKey
+        unsafe secret = UnsafeRawBufferPointer(start: nil, count: 0)
+        self.loaded = loaded
     }
 
     /// Signs `message`.
@@ -32,8 +45,13 @@ import CSodium
             var blob: [UInt8] = []
             try signEd25519(message, appendingTo: &blob)
             return Signature(algorithm, blob: blob)
-        case .ecdsa, .rsa, .skEd25519, .skECDSA:
-            throw SSHWireError(.unsupportedType, "\(publicKey.keyType.rawValue): no such private key")
+        case .ecdsa(let curve, _):
+            let der = try unsafe loaded.get().sign(message, digest: curve.digest)
+            return Signature(algorithm, blob: try sshSignature(fromDER: der))
+        case .rsa:
+            let digest = unsafe algorithm == .rsaSHA256 ? EVP_sha256() : EVP_sha512()
+            return Signature(algorithm, blob: try unsafe loaded.get().sign(message, digest: digest))
+        case .skEd25519, .skECDSA: throw livesInAuthenticator(publicKey.keyType)
         }
     }
 

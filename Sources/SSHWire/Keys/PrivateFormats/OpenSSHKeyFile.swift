@@ -10,10 +10,10 @@ enum OpenSSHKeyFile {
 
     /// What is readable without a passphrase.
     struct Header {
-        var cipherName: String
-        var kdfName: String
-        var salt: [UInt8] = []
-        var rounds: UInt32 = 0
+        let cipherName: String
+        let kdfName: String
+        let salt: [UInt8]
+        let rounds: UInt32
         let publicKey: PublicKey
         /// Where the private section is in the decoded bytes.
         let section: Range<Int>
@@ -21,16 +21,52 @@ enum OpenSSHKeyFile {
         let tag: Range<Int>
     }
 
+    /// Reads what stood between the file's lines of text.
     static func read(_ decoded: SecretBytes, passphrase: SecretBytes?) throws(SSHWireError) -> PrivateKey {
         let header = try decoded.withSpan { (bytes) throws(SSHWireError) in try readHeader(bytes) }
-        guard header.cipherName == "none" else {
-            throw SSHWireError(.unsupportedType, "private key cipher \(header.cipherName.escapedForTerminal)")
+        guard header.cipherName != "none" else {
+            try checkSizes(header, blockBytes: unencryptedBlockBytes, tagBytes: 0)
+            return try decoded.withSpan { (bytes) throws(SSHWireError) in
+                try readSection(
+                    bytes.extracting(header.section), header,
+                    failure: SSHWireError(
+                        .invalidKey, "private key: its two check numbers differ, the file is damaged"))
+            }
         }
-        guard header.tag.isEmpty else {
-            throw SSHWireError(.trailingBytes, "private key: \(header.tag.count) bytes follow its last field")
+        guard let cipher = KeyCipher(rawValue: header.cipherName) else {
+            throw SSHWireError(
+                .unsupportedType,
+                "private key cipher \"\(header.cipherName.escapedForTerminal)\" is not supported; "
+                    + "ssh-keygen -p -Z aes256-ctr changes it")
         }
-        return try decoded.withSpan { (bytes) throws(SSHWireError) in
-            try readSection(bytes.extracting(header.section), header, failure: .invalidKey)
+        try checkSizes(header, blockBytes: cipher.blockBytes, tagBytes: cipher.tagBytes)
+        guard let passphrase else {
+            throw SSHWireError(.passphraseRequired, "private key: encrypted, a passphrase is required")
+        }
+        let key = try BcryptPBKDF.derive(
+            passphrase, salt: header.salt, rounds: header.rounds, count: cipher.keyBytes + cipher.vectorBytes)
+        let section = try decoded.withSpan { (bytes) throws(SSHWireError) in
+            try cipher.decrypt(
+                bytes.extracting(header.section), tag: bytes.extracting(header.tag), key: key)
+        }
+        return try section.withSpan { (section) throws(SSHWireError) in
+            try readSection(section, header, failure: .wrongKeyPassphrase)
+        }
+    }
+
+    /// Sections without a cipher are padded to this (`sshkey_private_to_blob2`).
+    static let unencryptedBlockBytes = 8
+
+    private static func checkSizes(_ header: Header, blockBytes: Int, tagBytes: Int) throws(SSHWireError) {
+        guard header.section.count % blockBytes == 0, !header.section.isEmpty else {
+            throw SSHWireError(
+                .invalidValue,
+                "private section: \(header.section.count) bytes, a multiple of \(blockBytes) expected")
+        }
+        guard header.tag.count == tagBytes else {
+            throw SSHWireError(
+                header.tag.count < tagBytes ? .truncated : .trailingBytes,
+                "private key: \(header.tag.count) bytes after the private section, \(tagBytes) expected")
         }
     }
 
@@ -76,29 +112,15 @@ enum OpenSSHKeyFile {
             section: (reader.offset - length)..<reader.offset, tag: reader.offset..<bytes.count)
     }
 
-    /// Such a file holds only a handle to what the authenticator keeps.
-    private static func livesInAuthenticator(_ type: KeyType) -> SSHWireError {
-        SSHWireError(
-            .unsupportedType,
-            "private key of type \(type.rawValue): it lives in its authenticator, use it through an ssh-agent"
-        )
-    }
-
     /// Reads the decrypted private section.
     ///
     /// - Parameter failure: what it means that the two check numbers differ.
-    static func readSection(
-        _ section: Span<UInt8>, _ header: Header, failure: SSHWireError.Code
+    private static func readSection(
+        _ section: Span<UInt8>, _ header: Header, failure: SSHWireError
     ) throws(SSHWireError) -> PrivateKey {
         var reader = WireReader(section)
         let first = try reader.readUInt32("private key check")
-        guard try reader.readUInt32("private key check") == first else {
-            throw SSHWireError(
-                failure,
-                failure == .wrongPassphrase
-                    ? "private key: the passphrase is wrong, or the file is damaged"
-                    : "private key: its two check numbers differ, the file is damaged")
-        }
+        guard try reader.readUInt32("private key check") == first else { throw failure }
         let type = try KeyType(wireName: try reader.readText("private key type", upTo: Limits.nameBytes))
         guard type == header.publicKey.keyType else {
             throw SSHWireError(
@@ -161,9 +183,40 @@ enum OpenSSHKeyFile {
                 throw SSHWireError(.invalidKey, "Ed25519 key: its public half is given twice and differs")
             }
             return key
-        case .ecdsaP256, .ecdsaP384, .ecdsaP521, .rsa:
-            throw SSHWireError(.unsupportedType, "private key of type \(type.rawValue)")
+        case .ecdsaP256: return try readECDSA(.p256, &reader, comment: comment)
+        case .ecdsaP384: return try readECDSA(.p384, &reader, comment: comment)
+        case .ecdsaP521: return try readECDSA(.p521, &reader, comment: comment)
+        case .rsa:
+            let maximum = Limits.rsaModulusBits.upperBound / 8
+            let modulus = [UInt8](try reader.readPositiveInteger("RSA modulus", upTo: maximum))
+            let exponent = [UInt8](
+                try reader.readPositiveInteger("RSA exponent", upTo: Limits.rsaExponentBytes))
+            let privateExponent = try reader.readPositiveInteger("RSA private exponent", upTo: maximum)
+            let coefficient = try reader.readPositiveInteger("RSA coefficient", upTo: maximum)
+            let firstPrime = try reader.readPositiveInteger("RSA prime p", upTo: maximum)
+            let secondPrime = try reader.readPositiveInteger("RSA prime q", upTo: maximum)
+            return try PrivateKey.rsa(
+                modulus: modulus, exponent: exponent,
+                RSANumbers.Input(
+                    privateExponent: privateExponent, coefficient: coefficient, firstPrime: firstPrime,
+                    secondPrime: secondPrime),
+                comment: comment)
         case .skEd25519, .skECDSAP256: throw livesInAuthenticator(type)
         }
+    }
+
+    private static func readECDSA(
+        _ curve: Curve, _ reader: inout WireReader, comment: String
+    ) throws(SSHWireError) -> PrivateKey {
+        let name = try reader.readText("curve", upTo: Limits.nameBytes)
+        guard name.string == curve.rawValue else {
+            throw SSHWireError(
+                .typeMismatch,
+                "curve: the key type says \(curve.rawValue), the key says \"\(name.string.escapedForTerminal)\""
+            )
+        }
+        let point = try reader.readBytes("curve point", upTo: 2 * curve.coordinateBytes + 1)
+        let scalar = try reader.readPositiveInteger("ECDSA scalar", upTo: curve.coordinateBytes)
+        return try PrivateKey.ecdsa(curve, scalar: scalar, point: point, comment: comment)
     }
 }

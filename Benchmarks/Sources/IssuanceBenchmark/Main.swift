@@ -1,0 +1,157 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CSodium
+import CertAuthority
+import CertAuthorityStore
+import SSHWire
+import TransparencyLog
+
+/// Measures issuing beside the primitive that it cannot beat, in one process.
+///
+/// Arguments: the seconds for each measurement (default 2), a folder for the database, and `memory` to measure issuing
+/// in memory only, under a profiler.
+@main
+struct IssuanceBenchmark {
+    static func main() async throws {
+        let seconds = CommandLine.arguments.dropFirst().first.flatMap(Double.init) ?? 2
+        let folder = CommandLine.arguments.dropFirst(2).first ?? "/tmp"
+        let bench = try Bench(seconds: seconds, folder: folder)
+        if CommandLine.arguments.dropFirst(3).first == "memory" {
+            print(Int(try await bench.inMemory()), "issued in memory a second")
+        } else {
+            try await bench.run()
+        }
+    }
+}
+
+struct Bench {
+    let seconds: Double
+    let folder: String
+    let key: PrivateKey
+    let requests: [IssuanceRequest]
+
+    init(seconds: Double, folder: String) throws {
+        self.seconds = seconds
+        self.folder = folder
+        key = try PrivateKey.generate(.ed25519, comment: "bench")
+        let requester = try Identity("bench")
+        let principals = try PrincipalSet(users: ["deploy"])
+        let identity = try Identity("alice@example.com")
+        requests = try (0..<1_000).map { _ in
+            var subject = [UInt8](repeating: 0, count: 32)
+            randombytes_buf(&subject, 32)
+            return try IssuanceRequest(
+                key: try PublicKey(.ed25519(subject)), subject: .user(try UserOptions()), identity: identity,
+                principals: principals, requester: requester)
+        }
+    }
+
+    func run() async throws {
+        // In turn, three rounds of each, so that a machine that changes speed changes both.
+        var bare: [Double] = []
+        var memory: [Double] = []
+        for _ in 0..<3 {
+            bare.append(bareSigning())
+            memory.append(try await inMemory())
+        }
+        let (bareRate, memoryRate) = (median(bare), median(memory))
+        let ratios = zip(memory, bare).map { $0 / $1 }
+        print("one core, Ed25519")
+        line("libsodium, bare signatures from resident memory", bareRate)
+        line("issued in memory, CA key in guarded memory", memoryRate, "\(round(median(ratios), 2)) of bare (at least 0.85)")
+        let (durable, count) = try await durable(issuers: 64)
+        let both = try await inMemoryOnTwoCores()
+        print("two cores")
+        line("issued in memory by two issuers", both)
+        line(
+            "recorded durably in SQLite by 64 issuers", durable,
+            "\(round(durable / both, 2)) of in memory (20,000/s or 0.60), \(count) issued")
+    }
+
+    private func bareSigning() -> Double {
+        var publicKey = [UInt8](repeating: 0, count: 32)
+        var secretKey = [UInt8](repeating: 0, count: 64)
+        crypto_sign_keypair(&publicKey, &secretKey)
+        let message = [UInt8](repeating: 7, count: 330)
+        var signature = [UInt8](repeating: 0, count: 64)
+        return rate { 
+            for _ in 0..<1_000 { crypto_sign_detached(&signature, nil, message, UInt64(message.count), secretKey) }
+            return 1_000
+        }
+    }
+
+    private func issuer(_ ledger: any Ledger) -> Issuer {
+        Issuer(
+            policy: IssuancePolicy(), ledger: ledger, signers: [.user: GuardedKeySigner(key)], clock: { 1_795_237_200_000 },
+            randomBytes: { count in
+                var bytes = [UInt8](repeating: 0, count: count)
+                randombytes_buf(&bytes, count)
+                return bytes
+            })
+    }
+
+    func inMemory() async throws -> Double {
+        let issuer = issuer(InMemoryLedger())
+        let clock = ContinuousClock()
+        let start = clock.now
+        var count = 0
+        while clock.now - start < .seconds(seconds) {
+            count += try await issuer.issue(requests).count
+        }
+        return Double(count) / ((clock.now - start) / .seconds(1))
+    }
+
+    private func inMemoryOnTwoCores() async throws -> Double {
+        try await withThrowingTaskGroup(of: Double.self) { group in
+            for _ in 0..<2 { group.addTask { try await inMemory() } }
+            return try await group.reduce(0, +)
+        }
+    }
+
+    private func durable(issuers: Int) async throws -> (rate: Double, count: Int) {
+        let path = "\(folder)/bench-\(UInt64.random(in: 0 ... .max)).sqlite"
+        let logKey = try PrivateKey.generate(.ed25519, comment: "bench log")
+        guard case .ed25519(let bytes) = logKey.publicKey.material else { return (0, 0) }
+        let signer = try NoteSigner(name: try KeyName("bench"), publicKey: bytes) { try logKey.sign($0.span).blob }
+        try SQLiteLedger.create(at: path, origin: "bench", serials: .sequential, signer: signer)
+        let issuer = issuer(try SQLiteLedger(opening: path, signer: signer))
+        let clock = ContinuousClock()
+        let start = clock.now
+        let end = start + .seconds(seconds)
+        let count = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<issuers {
+                group.addTask {
+                    var issued = 0
+                    // One certificate a call, as an API would issue them.
+                    while clock.now < end { issued += try await issuer.issue([requests[number]]).count }
+                    return issued
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        return (Double(count) / ((clock.now - start) / .seconds(1)), count)
+    }
+
+    private func rate(_ body: () -> Int) -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var count = 0
+        while clock.now - start < .seconds(seconds) { count += body() }
+        return Double(count) / ((clock.now - start) / .seconds(1))
+    }
+
+    private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+    private func round(_ value: Double, _ digits: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        return "\((value * scale).rounded() / scale)"
+    }
+
+    private func line(_ what: String, _ rate: Double, _ note: String = "") {
+        let number = String(Int(rate.rounded()))
+        let padding = String(repeating: " ", count: max(1, 62 - what.count - number.count))
+        print("  \(what)\(padding)\(number)/s  \(note)")
+    }
+}
