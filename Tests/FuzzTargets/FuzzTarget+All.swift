@@ -6,6 +6,7 @@ extension FuzzTarget {
     public static let all: [FuzzTarget] = [
         certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, revocationList,
         agentReply, addressList, hostPattern,
+        authorizedKeys, principals, knownHosts, timestamp,
         signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
         logEntry, configuration, timeSpan,
     ]

@@ -27,7 +27,7 @@ extension FuzzTarget {
     /// The content of a `.pub` file.
     static let publicKeyLine = FuzzTarget("public-key-line") { input throws(BrokenProperty) in
         guard let line = try attempt({ try PublicKeyLine(file: input) }) else { return .refused }
-        try requireOneLine(line.text, "a key's line")
+        try requireLine(line.text)
         try require(try attempt { try PublicKeyLine(line.text) } == line, "a line is read back")
         try require(
             try attempt { try PublicKeyLine(file: Array((line.text + "\n").utf8)) } == line,

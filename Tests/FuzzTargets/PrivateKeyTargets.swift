@@ -10,13 +10,13 @@ extension FuzzTarget {
     }
 
     /// What is inside an OpenSSH private key's armour, so that mutations reach further than base64, with the
-    /// passphrase "fuzz".
+    /// passphrase "fuzzing".
     static let privateKeyBlob = FuzzTarget("private-key-blob") { input throws(BrokenProperty) in
         // More would be a test of bcrypt's speed.
         guard bcryptRounds(input) ?? 0 <= 1 else { return .refused }
         let text =
             "-----BEGIN OPENSSH PRIVATE KEY-----\n\(Base64.encode(input))\n-----END OPENSSH PRIVATE KEY-----\n"
-        return try read(Array(text.utf8), passphrase: Array("fuzz".utf8))
+        return try read(Array(text.utf8), passphrase: Array("fuzzing".utf8))
     }
 
     private static func read(
