@@ -64,9 +64,11 @@ let package = Package(
             name: "FuzzTargets", dependencies: ["CertAuthority", "SSHWire", "TransparencyLog"],
             path: "Tests/FuzzTargets"),
         .testTarget(name: "CorpusReplayTests", dependencies: ["FuzzTargets"]),
-        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport"]),
         .testTarget(
             name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport", "COpenSSL"]),
+        // Loads a private key, signs, and looks for copies of it in its own memory.
+        .executableTarget(name: "MemoryProbe", dependencies: ["SSHWire"], path: "Tests/MemoryProbe"),
+        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(
             name: "CertAuthorityTests",
             dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),

@@ -209,3 +209,123 @@ private struct FilledAgent {
         }
     }
 }
+
+@Suite struct AgentAdditionTests {
+    /// The private key in a file of `filled`'s.
+    private func privateKey(_ name: String, in filled: FilledAgent) throws -> PrivateKey {
+        let bytes = try filled.folder.read(name)
+        let contents = try unsafe SecretBytes(count: bytes.count) { unsafe $0.copyBytes(from: bytes) }
+        return try PrivateKey(fileContents: contents)
+    }
+
+    @Test(arguments: FilledAgent.types.map { "\($0.0)\($0.1)" })
+    func everyKeyAndACertificateOnItAreAddedAndSign(name: String) throws {
+        let filled = try FilledAgent()
+        let ca = filled.folder.path("ecdsa256")
+        try Tool.run(
+            "ssh-keygen", ["-q", "-s", ca, "-I", "id", "-n", "alice", filled.folder.path("\(name).pub")]
+        ).orThrow("ssh-keygen -s")
+        guard case .certificate(let certificate) = try filled.content("\(name)-cert.pub") else {
+            Issue.record("no certificate")
+            return
+        }
+        let key = try privateKey(name, in: filled)
+        var client = AgentClient(try filled.connect())
+        try client.removeAll()
+        try client.add(AgentAddition(key, comment: "plain"))
+        try client.add(AgentAddition(key, certificate: certificate, comment: "certified"))
+        let listed = try client.identities()
+        #expect(listed.map(\.known) == [.key(key.publicKey), .certificate(certificate)])
+        #expect(listed.map(\.comment) == ["plain", "certified"])
+        for signer in listed.compactMap(\.known) {
+            #expect(throws: Never.self) { _ = try client.sign([1, 2, 3], by: signer) }
+        }
+    }
+
+    @Test func aKeyIsGoneAfterItsLifetime() async throws {
+        let filled = try FilledAgent()
+        var client = AgentClient(try filled.connect())
+        try client.removeAll()
+        let key = try privateKey("ed25519256", in: filled)
+        try client.add(AgentAddition(key, comment: ""), constraints: [.lifetime(seconds: 1)])
+        #expect(try client.identities().count == 1)
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try !client.identities().isEmpty, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(try client.identities().isEmpty)
+    }
+
+    @Test func aKeyToBeConfirmedDoesNotSignWithoutAnybody() throws {
+        let filled = try FilledAgent()
+        var client = AgentClient(try filled.connect())
+        try client.removeAll()
+        let key = try privateKey("ed25519256", in: filled)
+        try client.add(AgentAddition(key, comment: ""), constraints: [.confirm])
+        // The agent has no way to ask: no terminal and no SSH_ASKPASS.
+        #expect(throws: SSHWireError(.agentRefused, "")) { _ = try client.sign([1], by: .key(key.publicKey)) }
+        try client.add(AgentAddition(key, comment: ""))
+        #expect(throws: Never.self) { _ = try client.sign([1], by: .key(key.publicKey)) }
+    }
+
+    @Test func attack22_aConstraintThatTheAgentDoesNotKnowIsAnErrorAndNoKeyIsAdded() throws {
+        let filled = try FilledAgent()
+        var client = AgentClient(try filled.connect())
+        try client.removeAll()
+        let addition = try AgentAddition(try privateKey("ed25519256", in: filled), comment: "")
+        let unknown = AgentConstraint.extension(name: "nonsense@example.com", content: [0, 0, 0, 0])
+        for constraints in [[unknown], [.lifetime(seconds: 60), unknown], [unknown, .confirm]] {
+            do throws(SSHWireError) {
+                try client.add(addition, constraints: constraints)
+                Issue.record("added")
+            } catch {
+                #expect(error.code == .agentRefused)
+                #expect(error.reason.contains("nonsense@example.com"))
+            }
+            #expect(try client.identities().isEmpty)
+        }
+    }
+
+    @Test func attack22_eachKeyOfABatchCarriesTheConstraint() throws {
+        let filled = try FilledAgent()
+        var client = AgentClient(try filled.connect())
+        try client.removeAll()
+        let names = ["ed25519256", "ecdsa256", "rsa2048"]
+        let additions = try names.map { try AgentAddition(try privateKey($0, in: filled), comment: "") }
+        try client.add(additions, constraints: [.confirm, .lifetime(seconds: 3_600)])
+        let listed = try client.identities().compactMap(\.known)
+        #expect(listed.count == 3)
+        for signer in listed {
+            #expect(throws: SSHWireError(.agentRefused, "")) { _ = try client.sign([1], by: signer) }
+        }
+    }
+
+    @Test func attack22_constraintsThatDoNotDoWhatTheySayAreRefusedBeforeAnythingIsSent() throws {
+        let filled = try FilledAgent()
+        let keeper = ReplyKeeper(try filled.connect())
+        var client = AgentClient(keeper)
+        let addition = try AgentAddition(try privateKey("ed25519256", in: filled), comment: "")
+        for constraints: [AgentConstraint] in [
+            [.lifetime(seconds: 0)], [.confirm, .confirm], [.lifetime(seconds: 1), .lifetime(seconds: 2)],
+            [.extension(name: "", content: [])],
+            [.extension(name: "a@b", content: [UInt8](repeating: 0, count: Limits.agentConstraintBytes + 1))],
+        ] {
+            #expect(throws: SSHWireError.self) { try client.add(addition, constraints: constraints) }
+        }
+        #expect(keeper.replies.isEmpty)
+    }
+
+    @Test func aCertificateOnAnotherKeyIsRefused() throws {
+        let filled = try FilledAgent()
+        guard case .certificate(let certificate) = try filled.content("ed25519256-cert.pub") else {
+            Issue.record("no certificate")
+            return
+        }
+        #expect(throws: SSHWireError(.invalidKey, "")) {
+            try AgentAddition(try privateKey("ecdsa256", in: filled), certificate: certificate, comment: "")
+        }
+        #expect(throws: SSHWireError.self) {
+            try AgentAddition(try privateKey("ecdsa256", in: filled), comment: "a\nb")
+        }
+    }
+}

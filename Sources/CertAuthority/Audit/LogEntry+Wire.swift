@@ -127,7 +127,7 @@ extension WireReader {
 }
 
 extension IssuanceRecord {
-    fileprivate init(from reader: inout WireReader) throws(SSHWireError) {
+    fileprivate convenience init(from reader: inout WireReader) throws(SSHWireError) {
         let bytes = try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)
         self.init(fields: try CertificateFields(toBeSigned: bytes.span), toBeSigned: bytes)
     }

@@ -37,11 +37,24 @@ public struct LogEntry: Sendable, Hashable {
 }
 
 /// A certificate as it was recorded before it was signed.
-public struct IssuanceRecord: Sendable, Hashable {
+public final class IssuanceRecord: Sendable {
     /// What the certificate says.
     public let fields: CertificateFields
     /// The very bytes that the CA signs.
     public let toBeSigned: [UInt8]
+
+    init(fields: CertificateFields, toBeSigned: [UInt8]) {
+        self.fields = fields
+        self.toBeSigned = toBeSigned
+    }
+}
+
+extension IssuanceRecord: Hashable {
+    public static func == (one: IssuanceRecord, other: IssuanceRecord) -> Bool {
+        one.toBeSigned == other.toBeSigned
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(toBeSigned) }
 }
 
 /// A request that policy refused.

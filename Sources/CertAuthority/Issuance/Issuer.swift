@@ -119,18 +119,9 @@ extension IssuanceRecord {
     /// - Throws: `.signerMismatch`, naming the first field that differs.
     fileprivate func certificate(_ signature: Signature) throws(CertAuthorityError) -> Certificate {
         do {
-            let certificate = try Certificate(toBeSigned: toBeSigned, signature: signature)
-            guard let difference = fields.firstDifference(from: certificate.fields) else {
-                return certificate
-            }
-            throw CertAuthorityError(
-                .signerMismatch, "certificate: its \(difference) is not what was recorded")
-        } catch let error as SSHWireError {
-            throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
-        } catch let error as CertAuthorityError {
-            throw error
+            return try Certificate(expecting: fields, toBeSigned: toBeSigned, signature: signature)
         } catch {
-            throw CertAuthorityError(.signerMismatch, "certificate: \(error)")
+            throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
         }
     }
 }

@@ -65,9 +65,9 @@ public struct IssuancePolicy: Sendable, Hashable {
         }
         var options = (critical: [CertificateOption](), extensions: [CertificateOption]())
         if case .user(let wanted) = request.subject {
-            let excess = wanted.permissions.subtracting(permissions)
-            if !excess.isEmpty {
-                let names = excess.map(\.rawValue).sorted().joined(separator: ", ")
+            if !wanted.permissions.isSubset(of: permissions) {
+                let names = wanted.permissions.subtracting(permissions).map(\.rawValue).sorted().joined(
+                    separator: ", ")
                 reasons.append("permission \(names): not allowed by policy")
             }
             options = (wanted.criticalOptions, wanted.allExtensions)
@@ -90,7 +90,7 @@ public enum IssuanceDecision: Sendable {
 }
 
 /// A request that policy approved. Its serial is not known yet, and nothing about it is recorded.
-public struct ApprovedIssuance: Sendable {
+public final class ApprovedIssuance: Sendable {
     let request: IssuanceRequest
     let validAfter: UnixTime
     let validBefore: UnixTime

@@ -6,11 +6,24 @@
 /// It keeps the very bytes that it was parsed from. ``verifySignature()`` reads those and never an encoding of the
 /// fields, so parser and writer need not agree for verification to be right. ``CertificateJudge`` decides whether
 /// it is good for something.
-public struct Certificate: Sendable, Hashable {
+public struct Certificate: Sendable {
+    /// Behind one reference, since a certificate is handed on far more often than it is made.
+    private let content: Content
+
+    private final class Content: Sendable {
+        let fields: CertificateFields
+        let signature: Signature
+
+        init(_ fields: CertificateFields, _ signature: Signature) {
+            self.fields = fields
+            self.signature = signature
+        }
+    }
+
     /// What the CA signed, taken apart.
-    public let fields: CertificateFields
+    public var fields: CertificateFields { content.fields }
     /// The CA's signature.
-    public let signature: Signature
+    public var signature: Signature { content.signature }
     /// The whole certificate as SSH sends it.
     public let encoded: [UInt8]
     /// How many of those bytes the signature is over.
@@ -29,9 +42,10 @@ public struct Certificate: Sendable, Hashable {
                 .tooLong, "certificate: \(encoded.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
         }
         var reader = WireReader(encoded)
-        fields = try CertificateFields(from: &reader)
+        let fields = try CertificateFields(from: &reader)
         signedCount = reader.offset
-        signature = try Signature(encoded: try reader.readString("signature", upTo: Limits.signatureBytes))
+        let signature = try Signature(
+            encoded: try reader.readString("signature", upTo: Limits.signatureBytes))
         try reader.finish("certificate")
         guard signature.algorithm.keyType == fields.signatureKey.keyType else {
             throw SSHWireError(
@@ -39,6 +53,7 @@ public struct Certificate: Sendable, Hashable {
                 "signature: made by \(signature.algorithm.rawValue), but the signature key is "
                     + fields.signatureKey.keyType.rawValue)
         }
+        content = Content(fields, signature)
         self.encoded = [UInt8](encoded)
     }
 
@@ -55,6 +70,35 @@ public struct Certificate: Sendable, Hashable {
         try self.init(encoded: writer.bytes)
     }
 
+    /// Joins what was signed and its signature to a certificate that must say exactly what `fields` say.
+    ///
+    /// Reads the result field by field, as a parser would, but compares instead of taking copies: an issuer does this
+    /// for each certificate before it leaves.
+    ///
+    /// - Throws: `.typeMismatch`, naming the first field that differs; what parsing throws.
+    public init(
+        expecting fields: CertificateFields, toBeSigned: [UInt8], signature: Signature
+    ) throws(SSHWireError) {
+        var writer = WireWriter(reserving: toBeSigned.count + signature.blob.count + 64)
+        writer.writeRaw(toBeSigned)
+        writer.writeNested { signature.write(to: &$0) }
+        var reader = WireReader(writer.bytes.span)
+        if let difference = try fields.firstDifference(readFrom: &reader) {
+            throw SSHWireError(.typeMismatch, "its \(difference) is not what was expected")
+        }
+        guard reader.offset == toBeSigned.count else {
+            throw SSHWireError(
+                .trailingBytes, "\(toBeSigned.count) bytes were signed, \(reader.offset) expected")
+        }
+        guard signature.algorithm.keyType == fields.signatureKey.keyType, signature.authenticator == nil
+        else {
+            throw SSHWireError(.typeMismatch, "its signature algorithm is not its signature key's")
+        }
+        content = Content(fields, signature)
+        signedCount = toBeSigned.count
+        encoded = writer.bytes
+    }
+
     /// Checks that the signature key signed these bytes. Says nothing about whether that key may.
     public func verifySignature() throws(SSHWireError) {
         try fields.signatureKey.verify(signature, over: signedBytes, presence: .notRequired)
@@ -65,4 +109,10 @@ public struct Certificate: Sendable, Hashable {
 
     /// SHA-256 of the whole certificate.
     public var sha256: [UInt8] { Digest.sha256(encoded) }
+}
+
+extension Certificate: Hashable {
+    public static func == (one: Certificate, other: Certificate) -> Bool { one.encoded == other.encoded }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(encoded) }
 }

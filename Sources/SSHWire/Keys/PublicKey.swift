@@ -4,7 +4,7 @@
 /// A plain public key that has been checked: on its curve, in range, in its only encoding.
 ///
 /// Two keys are equal when their encodings are, so an equal key has an equal fingerprint.
-public struct PublicKey: Sendable, Hashable {
+public struct PublicKey: Sendable {
     /// What the key is made of.
     public enum Material: Sendable, Hashable {
         /// 32 bytes.
@@ -178,6 +178,12 @@ extension PublicKey.Material {
         }
         guard !application.string.utf8.contains(0) else { throw SSHWireError(.notText, "application: NUL") }
     }
+}
+
+extension PublicKey: Hashable {
+    public static func == (one: PublicKey, other: PublicKey) -> Bool { one.encoded == other.encoded }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(encoded) }
 }
 
 /// The number of significant bits of a big-endian magnitude.
