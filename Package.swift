@@ -13,6 +13,8 @@ let package = Package(
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
+        // For the package in Fuzzing, which can reach products only.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .library(name: "CSodium", targets: ["CSodium"]),
     ],
     dependencies: [
@@ -57,6 +59,11 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
+        .target(
+            name: "FuzzTargets", dependencies: ["CertAuthority", "SSHWire", "TransparencyLog"],
+            path: "Tests/FuzzTargets"),
+        .testTarget(name: "CorpusReplayTests", dependencies: ["FuzzTargets"]),
         .testTarget(
             name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport", "COpenSSL"]),
         // Loads a private key, signs, and looks for copies of it in its own memory.
