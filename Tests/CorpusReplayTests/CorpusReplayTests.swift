@@ -56,6 +56,6 @@ public import Testing
     }
 }
 
-extension FuzzTarget: @retroactive CustomTestStringConvertible {
+extension FuzzTarget: CustomTestStringConvertible {
     public var testDescription: String { name }
 }
