@@ -16,22 +16,6 @@ struct SQLiteFailureTests {
         try await refusalCode { _ = try SQLiteLedger(opening: path, signer: try Sample.noteSigner) }
     }
 
-    /// The bytes of a closed database with `count` entries.
-    private func closedDatabase(_ folder: TemporaryFolder, count: Int) async throws -> [UInt8] {
-        try await fill(folder, count: count)
-        #expect(!folder.contains("ledger.sqlite-wal"))
-        return try folder.read("ledger.sqlite")
-    }
-
-    /// Closes the database with its last reference.
-    private func fill(_ folder: TemporaryFolder, count: Int) async throws {
-        let ledger = try Sample.database(in: folder)
-        for number in 0..<count {
-            let draft = try number % 4 == 3 ? Sample.revocation(7) : Sample.draft("user-\(number)")
-            _ = try await ledger.append([draft], at: sampleNow)
-        }
-    }
-
     @Test func aMissingDatabaseIsNamedAndNotMade() async throws {
         let folder = try TemporaryFolder()
         #expect(try await openingCode(folder.path("ledger.sqlite")) == .storeMissing)
@@ -58,38 +42,6 @@ struct SQLiteFailureTests {
             try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '2:%'")
         }
         #expect(try await openingCode(ledger.path) == nil)
-    }
-
-    /// What the file at `path` says, if it can be read to its end and its checkpoint is that of its entries.
-    ///
-    /// - Throws: only an error that says that it is damaged.
-    private func soundContent(_ path: String) throws -> [[UInt8]]? {
-        do {
-            let ledger = try SQLiteLedger(opening: path, signer: nil)
-            let content = try entries(ledger)
-            let checkpoint = try VerifiedCheckpoint(
-                try ledger.checkpoint(), origin: Sample.origin, logKeys: [try Sample.noteVerifier])
-            _ = try ledger.revocations()
-            _ = try ledger.root(size: try ledger.size())
-            return checkpoint.head == (try treeHead(content)) ? content : nil
-        } catch let error as CertAuthorityError where [.storeDamaged, .logInconsistent].contains(error.code) {
-            return nil
-        } catch is TransparencyLogError {
-            return nil
-        }
-    }
-
-    @Test func aTruncatedDatabaseIsNeverTakenForAShorterLog() async throws {
-        let folder = try TemporaryFolder()
-        let whole = try await closedDatabase(folder, count: 300)
-        let path = folder.path("ledger.sqlite")
-        let original = try #require(try soundContent(path))
-        #expect(original.count == 300)
-        let pages = Array(stride(from: 4_096, to: whole.count, by: 4_096))
-        for length in [0, 1, 99, 100, 512, 4_095, whole.count - 1] + pages {
-            try folder.write(Array(whole.prefix(length)), to: "ledger.sqlite")
-            #expect(try soundContent(path) == nil, "\(length) of \(whole.count) bytes")
-        }
     }
 
     @Test func aDatabaseThatSomebodyElseWritesIsLockedAndThenNot() async throws {

@@ -19,7 +19,7 @@ struct DatabaseTree: HashSource {
             arguments: [tileLevel, Int64(bitPattern: first / 256)])
         var hashes: [Hash] = []
         if let stored {
-            let data: Data = stored["hashes"]
+            let data = try stored.decode(Data.self, atIndex: 0)
             let tile = try HashTile(
                 try Tile(.hashes(level: tileLevel), index: first / 256, width: 256), bytes: Array(data).span)
             let start = Int(first % 256)
