@@ -52,7 +52,7 @@ struct SQLiteDamageTests {
     @Test(arguments: [
         "size = NULL", "size = 'many'", "size = -1", "size = 0", "checkpoint = NULL", "checkpoint = 5",
         "serial_position = NULL", "serial_position = x'00'", "origin = NULL", "origin = x'ff'",
-        "serial_key = 7",
+        "serial_key = 'text'", "serial_key = 7", "serial_key = x'00'",
     ])
     func aLedgerRowOfAnotherFormIsAnErrorAndNoCrash(columns: String) async throws {
         let folder = try TemporaryFolder()

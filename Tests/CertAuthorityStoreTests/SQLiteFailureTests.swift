@@ -124,6 +124,19 @@ struct SQLiteFailureTests {
         #expect(code == .file)
         try expectSound(ledger, count: 1)
     }
+
+    @Test(arguments: [0, 15, 17])
+    func aDatabaseIsNotMadeWithASerialKeyOfAnotherLength(count: Int) async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("ledger.sqlite")
+        let code = try await refusalCode {
+            try SQLiteLedger.create(
+                at: path, origin: Sample.origin, serials: .random(key: [UInt8](repeating: 1, count: count)),
+                signer: try Sample.noteSigner)
+        }
+        #expect(code == .storeDamaged)
+        #expect(!folder.contains("ledger.sqlite"))
+    }
 }
 
 /// Another program in the middle of its transaction.

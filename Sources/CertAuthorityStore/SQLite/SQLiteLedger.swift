@@ -78,10 +78,11 @@ public actor SQLiteLedger: Ledger {
 
     /// Makes a database with its first entries; ``init(opening:signer:)`` opens it.
     ///
-    /// - Throws: when something is at `path` already.
+    /// - Throws: when something is at `path` already, or the serials' key has another length than it must.
     public static func create(
         at path: String, origin: String, serials: SerialSequence.Order, signer: NoteSigner
     ) throws(CertAuthorityError) {
+        try serials.check()
         do {
             // SQLite gives its other files the mode of this one.
             let nothing: [UInt8] = []
