@@ -137,6 +137,24 @@ struct SQLiteFailureTests {
         #expect(code == .storeDamaged)
         #expect(!folder.contains("ledger.sqlite"))
     }
+
+    @Test func aCallerWhoIsCancelledFailsNobodyElse() async throws {
+        let folder = try TemporaryFolder()
+        let ledger = try Sample.database(in: folder)
+        let draft = try Sample.draft()
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<200 {
+                group.addTask {
+                    if number % 2 == 0 { unsafe withUnsafeCurrentTask { unsafe $0?.cancel() } }
+                    return (try? await ledger.append([draft], at: sampleNow)) != nil
+                }
+            }
+            return await group.reduce(into: [Bool]()) { $0.append($1) }
+        }
+        // Whoever asked is told what became of it, and what is told is so.
+        #expect(outcomes == [Bool](repeating: true, count: 200))
+        try expectSound(ledger, count: 200)
+    }
 }
 
 /// Another program in the middle of its transaction.

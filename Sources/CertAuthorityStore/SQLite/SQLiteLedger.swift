@@ -156,11 +156,22 @@ public actor SQLiteLedger: Ledger {
         return try results[0].get()
     }
 
+    /// Not `pool.write`, which ends with the task that calls it: a leader that is cancelled would take with it all
+    /// whose entries it writes, and leave them in doubt.
     private func write(_ batch: [LedgerBatch]) async -> [Result<[LedgerReceipt], CertAuthorityError>] {
-        do {
-            return try await pool.write { [writer] db in try writer.write(batch, db) }
-        } catch {
-            return batch.map { _ in .failure(ledgerError(error, path)) }
+        await withCheckedContinuation { continuation in
+            pool.asyncWriteWithoutTransaction { [writer, path] db in
+                var results: [Result<[LedgerReceipt], CertAuthorityError>] = []
+                do {
+                    try db.inTransaction(.immediate) {
+                        results = try writer.write(batch, db)
+                        return .commit
+                    }
+                } catch {
+                    results = batch.map { _ in .failure(ledgerError(error, path)) }
+                }
+                continuation.resume(returning: results)
+            }
         }
     }
 
