@@ -138,6 +138,21 @@ struct SQLiteFailureTests {
         #expect(!folder.contains("ledger.sqlite"))
     }
 
+    @Test(arguments: ["", "two\nlines", String(repeating: "x", count: 256)])
+    func aDatabaseThatCannotBeMadeLeavesNoFile(origin: String) async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("ledger.sqlite")
+        let code = try await refusalCode {
+            try SQLiteLedger.create(
+                at: path, origin: origin, serials: .sequential, signer: try Sample.noteSigner)
+        }
+        #expect(code != nil)
+        for name in ["", "-wal", "-shm"] { #expect(!folder.contains("ledger.sqlite" + name)) }
+        try SQLiteLedger.create(
+            at: path, origin: Sample.origin, serials: .sequential, signer: try Sample.noteSigner)
+        try expectSound(try SQLiteLedger(opening: path, signer: nil), count: 0)
+    }
+
     @Test func aCallerWhoIsCancelledFailsNobodyElse() async throws {
         let folder = try TemporaryFolder()
         let ledger = try Sample.database(in: folder)

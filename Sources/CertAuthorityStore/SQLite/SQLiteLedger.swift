@@ -83,30 +83,46 @@ public actor SQLiteLedger: Ledger {
         at path: String, origin: String, serials: SerialSequence.Order, signer: NoteSigner
     ) throws(CertAuthorityError) {
         try serials.check()
+        let note: SignedNote
         do {
-            // SQLite gives its other files the mode of this one.
-            let nothing: [UInt8] = []
-            try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
-            let pool = try open(path, readOnly: false, busyTimeout: busyTimeout)
-            try pool.write { db in
-                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
-            }
-            try Schema.migrator.migrate(pool)
-            var key: Data?
-            if case .random(let bytes) = serials { key = Data(bytes) }
-            let note = try SignedNote(
+            // First what can fail without a file.
+            note = try SignedNote(
                 signing: try Checkpoint(origin: origin, head: Frontier().head), by: [signer])
-            try pool.write { db in
-                try db.execute(
-                    sql: """
-                        INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
-                        VALUES (1, ?, ?, 0, 0, ?)
-                        """, arguments: [origin, key, Data(note.bytes)])
-            }
-            try pool.close()
         } catch {
             throw ledgerError(error, path)
         }
+        // SQLite gives its other files the mode of this one.
+        let nothing: [UInt8] = []
+        try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
+        do {
+            try fill(path, origin: origin, serials: serials, note: note)
+        } catch {
+            // Half a database would be neither opened nor made again.
+            for file in [path, path + "-wal", path + "-shm"] {
+                try? FileManager.default.removeItem(atPath: file)
+            }
+            throw ledgerError(error, path)
+        }
+    }
+
+    private static func fill(
+        _ path: String, origin: String, serials: SerialSequence.Order, note: SignedNote
+    ) throws {
+        let pool = try open(path, readOnly: false, busyTimeout: busyTimeout)
+        try pool.write { db in
+            try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+        }
+        try Schema.migrator.migrate(pool)
+        var key: Data?
+        if case .random(let bytes) = serials { key = Data(bytes) }
+        try pool.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
+                    VALUES (1, ?, ?, 0, 0, ?)
+                    """, arguments: [origin, key, Data(note.bytes)])
+        }
+        try pool.close()
     }
 
     private static func open(
