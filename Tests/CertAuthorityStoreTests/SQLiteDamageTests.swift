@@ -14,27 +14,25 @@ import TransparencyLog
 struct SQLiteDamageTests {
     @Test func aTruncatedDatabaseIsNeverTakenForAShorterLog() async throws {
         let folder = try TemporaryFolder()
-        let whole = try await closedDatabase(folder, count: 300)
-        let path = folder.path("ledger.sqlite")
-        let original = try #require(try soundContent(path))
+        let whole = try await databaseBytes(folder, count: 300)
+        let original = try #require(try soundContent(folder.path("ledger.sqlite")))
         #expect(original.count == 300)
         let pages = Array(stride(from: 4_096, to: whole.count, by: 4_096))
         for length in [0, 1, 99, 100, 512, 4_095, whole.count - 1] + pages {
-            try folder.write(Array(whole.prefix(length)), to: "ledger.sqlite")
+            let path = try folder.write(Array(whole.prefix(length)), to: "\(length).sqlite")
             #expect(try soundContent(path) == nil, "\(length) of \(whole.count) bytes")
         }
     }
 
     @Test func aChangedByteAnywhereIsNoticedOrChangesNothingAndNeverCrashes() async throws {
         let folder = try TemporaryFolder()
-        let whole = try await closedDatabase(folder, count: 20)
-        let path = folder.path("ledger.sqlite")
-        let original = try #require(try soundContent(path))
+        let whole = try await databaseBytes(folder, count: 20)
+        let original = try #require(try soundContent(folder.path("ledger.sqlite")))
         // Every 29th byte: of all pages their headers, cell pointers, record headers and contents.
         for index in stride(from: 100, to: whole.count, by: 29) where whole[index] != 0 || index % 3 == 0 {
             var changed = whole
             changed[index] ^= index % 2 == 0 ? 0x01 : 0xff
-            try folder.write(changed, to: "ledger.sqlite")
+            let path = try folder.write(changed, to: "\(index).sqlite")
             if let content = try soundContent(path) { #expect(content == original, "byte \(index)") }
         }
     }
@@ -102,20 +100,23 @@ struct SQLiteDamageTests {
     }
 }
 
-/// The bytes of a closed database with `count` entries.
-func closedDatabase(_ folder: TemporaryFolder, count: Int) async throws -> [UInt8] {
-    try await fill(folder, count: count)
-    #expect(!folder.contains("ledger.sqlite-wal"))
-    return try folder.read("ledger.sqlite")
-}
-
-/// Closes the database with its last reference.
-func fill(_ folder: TemporaryFolder, count: Int) async throws {
+/// The bytes of a database with `count` entries, complete without a write-ahead log.
+func databaseBytes(_ folder: TemporaryFolder, count: Int) async throws -> [UInt8] {
     let ledger = try Sample.database(in: folder)
     for number in 0..<count {
         let draft = try number % 4 == 3 ? Sample.revocation(7) : Sample.draft("user-\(number)")
         _ = try await ledger.append([draft], at: sampleNow)
     }
+    return try await completeBytes(ledger, folder)
+}
+
+/// The bytes of the database file after all of its write-ahead log was moved into it.
+func completeBytes(_ ledger: SQLiteLedger, _ folder: TemporaryFolder) async throws -> [UInt8] {
+    try await ledger.pool.writeWithoutTransaction { db in
+        try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+    #expect(try folder.read("ledger.sqlite-wal").isEmpty)
+    return try folder.read("ledger.sqlite")
 }
 
 /// What the file at `path` says, if it can be read to its end and its checkpoint is that of its entries.

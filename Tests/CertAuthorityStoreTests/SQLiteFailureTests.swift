@@ -88,13 +88,13 @@ struct SQLiteFailureTests {
     @Test(.enabled(if: !Running.asRoot, "root may write in any folder"))
     func aFolderThatCannotBeWrittenIsNamed() async throws {
         let folder = try TemporaryFolder()
-        _ = try await closedDatabase(folder, count: 1)
+        let path = try folder.write(try await databaseBytes(folder, count: 1), to: "copy.sqlite")
+        try folder.setMode(0o400, of: "copy.sqlite")
         try folder.setMode(0o500, of: ".")
-        try folder.setMode(0o400, of: "ledger.sqlite")
-        #expect(try await openingCode(folder.path("ledger.sqlite")) == .storeReadOnly)
-        try folder.setMode(0o600, of: "ledger.sqlite")
+        #expect(try await openingCode(path) == .storeReadOnly)
         try folder.setMode(0o700, of: ".")
-        #expect(try await openingCode(folder.path("ledger.sqlite")) == nil)
+        try folder.setMode(0o600, of: "copy.sqlite")
+        #expect(try await openingCode(path) == nil)
     }
 
     @Test func aLogKeyThatCannotSignLeavesTheDatabaseAsItWas() async throws {
@@ -151,6 +151,25 @@ struct SQLiteFailureTests {
         try SQLiteLedger.create(
             at: path, origin: Sample.origin, serials: .sequential, signer: try Sample.noteSigner)
         try expectSound(try SQLiteLedger(opening: path, signer: nil), count: 0)
+    }
+
+    @Test func anotherProgramsDatabaseIsRefusedAndLeftAsItIs() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("ledger.sqlite")
+        let queue = try DatabaseQueue(path: path)
+        try await queue.write { db in try db.execute(sql: "CREATE TABLE photographs (name TEXT)") }
+        try queue.close()
+        let before = try folder.read("ledger.sqlite")
+        #expect(try await openingCode(path) == .storeDamaged)
+        #expect(try folder.read("ledger.sqlite") == before)
+        #expect(!folder.contains("ledger.sqlite-wal"))
+    }
+
+    @Test func anEmptyFileIsRefusedAndLeftAsItIs() async throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("", to: "ledger.sqlite")
+        #expect(try await openingCode(path) == .storeDamaged)
+        #expect(try folder.read("ledger.sqlite").isEmpty)
     }
 
     @Test func aCallerWhoIsCancelledFailsNobodyElse() async throws {

@@ -56,24 +56,35 @@ public actor SQLiteLedger: Ledger {
         }
         self.path = path
         do {
+            try Self.checkKind(path, busyTimeout: busyTimeout)
             pool = try Self.open(path, readOnly: signer == nil, busyTimeout: busyTimeout)
-            try pool.read { db in
-                guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
-                    throw CertAuthorityError(
-                        .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
-                }
-                guard try Schema.migrator.hasCompletedMigrations(db),
-                    try !Schema.migrator.hasBeenSuperseded(db)
-                else {
-                    throw CertAuthorityError(
-                        .storeDamaged, "\(path.escapedForTerminal) was made by another version of daypass",
-                        hint: "use the newer version")
-                }
-            }
         } catch {
             throw ledgerError(error, path)
         }
         writer = TreeWriter(signer: signer)
+    }
+
+    /// Refuses what is no ledger of this version, before anything is opened for writing: to switch a file to
+    /// write-ahead logging changes it, and it may be somebody else's.
+    private static func checkKind(_ path: String, busyTimeout: TimeInterval) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(busyTimeout)
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.read { db in
+            guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
+                throw CertAuthorityError(
+                    .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
+            }
+            guard try Schema.migrator.hasCompletedMigrations(db),
+                try !Schema.migrator.hasBeenSuperseded(db)
+            else {
+                throw CertAuthorityError(
+                    .storeDamaged, "\(path.escapedForTerminal) was made by another version of daypass",
+                    hint: "use the newer version")
+            }
+        }
+        try queue.close()
     }
 
     /// Makes a database with its first entries; ``init(opening:signer:)`` opens it.
