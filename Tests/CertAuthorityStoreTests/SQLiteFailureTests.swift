@@ -16,22 +16,6 @@ struct SQLiteFailureTests {
         try await refusalCode { _ = try SQLiteLedger(opening: path, signer: try Sample.noteSigner) }
     }
 
-    /// The bytes of a closed database with `count` entries.
-    private func closedDatabase(_ folder: TemporaryFolder, count: Int) async throws -> [UInt8] {
-        try await fill(folder, count: count)
-        #expect(!folder.contains("ledger.sqlite-wal"))
-        return try folder.read("ledger.sqlite")
-    }
-
-    /// Closes the database with its last reference.
-    private func fill(_ folder: TemporaryFolder, count: Int) async throws {
-        let ledger = try Sample.database(in: folder)
-        for number in 0..<count {
-            let draft = try number % 4 == 3 ? Sample.revocation(7) : Sample.draft("user-\(number)")
-            _ = try await ledger.append([draft], at: sampleNow)
-        }
-    }
-
     @Test func aMissingDatabaseIsNamedAndNotMade() async throws {
         let folder = try TemporaryFolder()
         #expect(try await openingCode(folder.path("ledger.sqlite")) == .storeMissing)
@@ -58,38 +42,6 @@ struct SQLiteFailureTests {
             try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '2:%'")
         }
         #expect(try await openingCode(ledger.path) == nil)
-    }
-
-    /// What the file at `path` says, if it can be read to its end and its checkpoint is that of its entries.
-    ///
-    /// - Throws: only an error that says that it is damaged.
-    private func soundContent(_ path: String) throws -> [[UInt8]]? {
-        do {
-            let ledger = try SQLiteLedger(opening: path, signer: nil)
-            let content = try entries(ledger)
-            let checkpoint = try VerifiedCheckpoint(
-                try ledger.checkpoint(), origin: Sample.origin, logKeys: [try Sample.noteVerifier])
-            _ = try ledger.revocations()
-            _ = try ledger.root(size: try ledger.size())
-            return checkpoint.head == (try treeHead(content)) ? content : nil
-        } catch let error as CertAuthorityError where [.storeDamaged, .logInconsistent].contains(error.code) {
-            return nil
-        } catch is TransparencyLogError {
-            return nil
-        }
-    }
-
-    @Test func aTruncatedDatabaseIsNeverTakenForAShorterLog() async throws {
-        let folder = try TemporaryFolder()
-        let whole = try await closedDatabase(folder, count: 300)
-        let path = folder.path("ledger.sqlite")
-        let original = try #require(try soundContent(path))
-        #expect(original.count == 300)
-        let pages = Array(stride(from: 4_096, to: whole.count, by: 4_096))
-        for length in [0, 1, 99, 100, 512, 4_095, whole.count - 1] + pages {
-            try folder.write(Array(whole.prefix(length)), to: "ledger.sqlite")
-            #expect(try soundContent(path) == nil, "\(length) of \(whole.count) bytes")
-        }
     }
 
     @Test func aDatabaseThatSomebodyElseWritesIsLockedAndThenNot() async throws {
@@ -136,13 +88,13 @@ struct SQLiteFailureTests {
     @Test(.enabled(if: !Running.asRoot, "root may write in any folder"))
     func aFolderThatCannotBeWrittenIsNamed() async throws {
         let folder = try TemporaryFolder()
-        _ = try await closedDatabase(folder, count: 1)
+        let path = try folder.write(try await databaseBytes(folder, count: 1), to: "copy.sqlite")
+        try folder.setMode(0o400, of: "copy.sqlite")
         try folder.setMode(0o500, of: ".")
-        try folder.setMode(0o400, of: "ledger.sqlite")
-        #expect(try await openingCode(folder.path("ledger.sqlite")) == .storeReadOnly)
-        try folder.setMode(0o600, of: "ledger.sqlite")
+        #expect(try await openingCode(path) == .storeReadOnly)
         try folder.setMode(0o700, of: ".")
-        #expect(try await openingCode(folder.path("ledger.sqlite")) == nil)
+        try folder.setMode(0o600, of: "copy.sqlite")
+        #expect(try await openingCode(path) == nil)
     }
 
     @Test func aLogKeyThatCannotSignLeavesTheDatabaseAsItWas() async throws {
@@ -171,6 +123,71 @@ struct SQLiteFailureTests {
         }
         #expect(code == .file)
         try expectSound(ledger, count: 1)
+    }
+
+    @Test(arguments: [0, 15, 17])
+    func aDatabaseIsNotMadeWithASerialKeyOfAnotherLength(count: Int) async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("ledger.sqlite")
+        let code = try await refusalCode {
+            try SQLiteLedger.create(
+                at: path, origin: Sample.origin, serials: .random(key: [UInt8](repeating: 1, count: count)),
+                signer: try Sample.noteSigner)
+        }
+        #expect(code == .storeDamaged)
+        #expect(!folder.contains("ledger.sqlite"))
+    }
+
+    @Test(arguments: ["", "two\nlines", String(repeating: "x", count: 256)])
+    func aDatabaseThatCannotBeMadeLeavesNoFile(origin: String) async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("ledger.sqlite")
+        let code = try await refusalCode {
+            try SQLiteLedger.create(
+                at: path, origin: origin, serials: .sequential, signer: try Sample.noteSigner)
+        }
+        #expect(code != nil)
+        for name in ["", "-wal", "-shm"] { #expect(!folder.contains("ledger.sqlite" + name)) }
+        try SQLiteLedger.create(
+            at: path, origin: Sample.origin, serials: .sequential, signer: try Sample.noteSigner)
+        try expectSound(try SQLiteLedger(opening: path, signer: nil), count: 0)
+    }
+
+    @Test func anotherProgramsDatabaseIsRefusedAndLeftAsItIs() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("ledger.sqlite")
+        let queue = try DatabaseQueue(path: path)
+        try await queue.write { db in try db.execute(sql: "CREATE TABLE photographs (name TEXT)") }
+        try queue.close()
+        let before = try folder.read("ledger.sqlite")
+        #expect(try await openingCode(path) == .storeDamaged)
+        #expect(try folder.read("ledger.sqlite") == before)
+        #expect(!folder.contains("ledger.sqlite-wal"))
+    }
+
+    @Test func anEmptyFileIsRefusedAndLeftAsItIs() async throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("", to: "ledger.sqlite")
+        #expect(try await openingCode(path) == .storeDamaged)
+        #expect(try folder.read("ledger.sqlite").isEmpty)
+    }
+
+    @Test func aCallerWhoIsCancelledFailsNobodyElse() async throws {
+        let folder = try TemporaryFolder()
+        let ledger = try Sample.database(in: folder)
+        let draft = try Sample.draft()
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<200 {
+                group.addTask {
+                    if number % 2 == 0 { unsafe withUnsafeCurrentTask { unsafe $0?.cancel() } }
+                    return (try? await ledger.append([draft], at: sampleNow)) != nil
+                }
+            }
+            return await group.reduce(into: [Bool]()) { $0.append($1) }
+        }
+        // Whoever asked is told what became of it, and what is told is so.
+        #expect(outcomes == [Bool](repeating: true, count: 200))
+        try expectSound(ledger, count: 200)
     }
 }
 

@@ -120,6 +120,13 @@ struct SerialSequenceTests {
         #expect(try refusalCode { _ = try beyond.next(at: sampleNow) } == .logInconsistent)
     }
 
+    @Test(arguments: [0, 1, 15, 17])
+    func aKeyOfAnotherLengthGivesNoSerials(count: Int) throws {
+        var serials = SerialSequence(.random(key: [UInt8](repeating: 1, count: count)), position: 0)
+        #expect(try refusalCode { _ = try serials.next(at: sampleNow) } == .storeDamaged)
+        #expect(serials.position == 0)
+    }
+
     @Test func aClockAtTheEndOfTimeDoesNotTrap() throws {
         var serials = SerialSequence(.sequential, position: 0)
         #expect(try serials.next(at: .forever) == SerialSequenceTests.beyond)
