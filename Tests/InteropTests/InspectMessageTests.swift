@@ -18,7 +18,7 @@ struct InspectMessageTests {
         ),
         ("ssh-ed25519\n", "key: nothing follows the type ssh-ed25519"),
         ("ssh-ed25519 AAAA*\n", "key: not strict base64"),
-        ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA\n", "Ed25519 key: 4 bytes expected, 0 left"),
+        ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA\n", "Ed25519 key: 4 bytes expected, 3 left"),
         ("ssh-dss AAAAB3NzaC1kc3M=\n", "key type ssh-dss: DSA is not secure and is not supported"),
         (
             "\u{1}\u{2}\u{3}",
@@ -28,7 +28,7 @@ struct InspectMessageTests {
             "-----BEGIN CERTIFICATE-----\nMIIB\n",
             "public key: this is an X.509 certificate, which SSH does not use"
         ),
-        ("SSHKRL\n\u{0}\u{0}", "format version: 4 bytes expected, 1 left"),
+        ("SSHKRL\n\u{0}\u{0}", "KRL format version: 4 bytes expected, 1 left"),
     ])
     func aFileThatHoldsNothingKnownIsNamedWithTheReason(_ content: String, _ reason: String) throws {
         let tools = try InspectTools()

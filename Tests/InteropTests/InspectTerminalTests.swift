@@ -23,7 +23,7 @@ import Testing
             let tools = try InspectTools()
             try tools.makeCertificate("cert.pub") { _ in }
             let bar = "[####################--------------------]"
-            let shown = try onTerminal(tools, [:])
+            let shown = try onTerminal(tools, ["NO_COLOR": ""])
             #expect(shown.contains("\u{1b}[32mvalid\u{1b}[0m"))
             #expect(shown.contains("\u{1b}[32m\(bar)\u{1b}[0m"))
             let piped = try tools.daypass(["inspect", "--at", "@1500000", "cert.pub"])

@@ -7,7 +7,7 @@ import SSHWire
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what certificates, keys and revocation lists say, and judge certificates.",
+        abstract: "Show what certificates, keys, revocation lists and signatures say.",
         discussion: """
             Finds out by itself what a file holds; - is standard input. Needs no CA; when there is one in --home, it says \
             whether that CA signed or revoked what it shows.
@@ -55,6 +55,9 @@ struct Inspect: ParsableCommand {
     @Flag(help: "Show all of a long revocation list.")
     var all = false
 
+    @Flag(help: "Show the picture of each key's fingerprint.")
+    var randomart = false
+
     func validate() throws {
         guard principal == nil || host == nil else {
             throw ValidationError("--principal and --host exclude each other")
@@ -84,7 +87,8 @@ struct Inspect: ParsableCommand {
                 continue
             }
             for item in content.items {
-                let report = try InspectReport(item, file: file, question, all ? .all : .first)
+                let report = try InspectReport(
+                    item, file: file, question, all ? .all : .first, withRandomart: randomart)
                 if format.format == .text { text.show(item, report, now: question.now) }
                 reports.append(report)
             }

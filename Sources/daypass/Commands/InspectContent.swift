@@ -19,6 +19,7 @@ struct InspectedItem {
         case certificate(Certificate)
         case key(PublicKey)
         case revocationList(KeyRevocationList, bytes: Int)
+        case signature(SSHSignature)
     }
 
     let subject: Subject
@@ -50,6 +51,10 @@ struct InspectedContent {
         if bytes.starts(with: "SSHKRL\n".utf8) {
             let list = try KeyRevocationList(encoded: bytes)
             items = [InspectedItem(subject: .revocationList(list, bytes: bytes.count))]
+        } else if bytes.starts(with: "-----BEGIN SSH SIGNATURE".utf8) {
+            items = [InspectedItem(subject: .signature(try SSHSignature(armoured: bytes)))]
+        } else if bytes.starts(with: "SSHSIG".utf8) {
+            items = [InspectedItem(subject: .signature(try SSHSignature(encoded: bytes)))]
         } else if bytes.starts(with: "openssh-key-v1\0".utf8) {
             throw Self.privateKey
         } else if bytes.starts(with: [0, 0, 0]) {
@@ -134,6 +139,10 @@ struct InspectedContent {
             let hosts = if case .patterns(let list) = known.hosts { list.text } else { "a hashed name" }
             let marker = known.marker == .host ? "" : known.marker.rawValue + " "
             return InspectedItem(subject: .key(known.key), comment: known.comment, names: marker + hosts)
+        }
+        if let signer = try? AllowedSigner(line: text) {
+            return InspectedItem(
+                subject: .key(signer.key), comment: signer.comment, names: signer.principals.text)
         }
         return authorized.map {
             InspectedItem(subject: .key($0.key), comment: $0.comment, options: $0.options.text)

@@ -8,7 +8,7 @@ import SSHWire
 struct InspectReport: Encodable {
     let file: String
     let line: Int?
-    /// What it is: certificate, public-key, revocation-list; error when it can't be read.
+    /// What it is: certificate, public-key, revocation-list, signature; error when it can't be read.
     let kind: String
     var comment: String?
     /// The options of an authorized_keys line.
@@ -18,6 +18,7 @@ struct InspectReport: Encodable {
     var certificate: CertificateReport?
     var key: KeyReport?
     var revocationList: KRLReport?
+    var signature: SSHSignatureReport?
     var revocation: RevocationAnswer?
     var warnings: [InspectWarning] = []
     var judgement: Judgement?
@@ -50,7 +51,10 @@ struct InspectReport: Encodable {
         error = reason
     }
 
-    init(_ item: InspectedItem, file: String, _ question: InspectQuestion, _ krl: KRLReport.Bound) throws {
+    init(
+        _ item: InspectedItem, file: String, _ question: InspectQuestion, _ krl: KRLReport.Bound,
+        withRandomart: Bool
+    ) throws {
         self.file = file
         line = item.line
         comment = item.comment.isEmpty ? nil : item.comment.string
@@ -66,6 +70,9 @@ struct InspectReport: Encodable {
         case .key(let value):
             kind = "public-key"
             key = KeyReport(value)
+            if withRandomart {
+                key?.randomart = value.randomart.split(separator: "\n").map(String.init)
+            }
             warnings = value.inspectWarnings("key")
             revocation = Self.answer(question.revocation(value), question)
             refusals = question.refusals(value)
@@ -73,6 +80,10 @@ struct InspectReport: Encodable {
             kind = "revocation-list"
             revocationList = KRLReport(value, bytes: bytes, krl)
             refusals = [(Refusal.Rule.kind.rawValue, "a revocation list, a certificate or key is needed")]
+        case .signature(let value):
+            kind = "signature"
+            signature = SSHSignatureReport(value)
+            refusals = [(Refusal.Rule.kind.rawValue, "a signature, a certificate or key is needed")]
         }
         guard question.isAsked else { return }
         judgement = Judgement(
@@ -87,6 +98,30 @@ struct InspectReport: Encodable {
     }
 }
 
+/// A signature over a file (SSHSIG) as programs read it. It can't be checked without that file.
+struct SSHSignatureReport: Encodable {
+    let namespace: String
+    let hashAlgorithm: String
+    let algorithm: String
+    let signer: KeyReport
+    /// The key ID and serial when a certificate signed.
+    let signerKeyID: String?
+    let signerSerial: String?
+
+    init(_ signature: SSHSignature) {
+        namespace = signature.namespace.string
+        hashAlgorithm = signature.hashAlgorithm.rawValue
+        algorithm = signature.signature.algorithm.rawValue
+        signer = KeyReport(signature.signer.subject)
+        let fields =
+            if case .certificate(let certificate) = signature.signer {
+                certificate.fields as CertificateFields?
+            } else { nil as CertificateFields? }
+        signerKeyID = fields?.keyID.string
+        signerSerial = fields.map { String($0.serial) }
+    }
+}
+
 /// A public key as programs read it.
 struct KeyReport: Encodable {
     let type: String
@@ -98,6 +133,8 @@ struct KeyReport: Encodable {
     let hardwareBacked: Bool
     /// The application that a FIDO authenticator made the key for.
     let application: String?
+    /// The fingerprint's picture, line by line, when it was asked for.
+    var randomart: [String]?
 
     init(_ key: PublicKey) {
         type = key.keyType.rawValue

@@ -31,6 +31,9 @@ struct InspectText {
         case .revocationList:
             Terminal.say("\(place): revocation list")
             report.revocationList?.print()
+        case .signature:
+            Terminal.say("\(place): signature")
+            if let report = report.signature { show(report) }
         }
         row("names", report.names?.escapedForTerminal)
         row("options", report.options?.escapedForTerminal)
@@ -50,6 +53,18 @@ struct InspectText {
         row("SHA256", String(key.fingerprintSHA256.dropFirst("SHA256:".count)))
         row("MD5", String(key.fingerprintMD5.dropFirst("MD5:".count)))
         if key.hardwareBacked { row("kept in", hardware(key)) }
+        rows("randomart", key.randomart ?? [])
+    }
+
+    private func show(_ signature: SSHSignatureReport) {
+        row("namespace", "\"\(signature.namespace.escapedForTerminal)\"")
+        row(
+            "signed by",
+            "\(signature.signer.name) \(signature.signer.bits) \(signature.signer.fingerprintSHA256)")
+        row("key ID", signature.signerKeyID.map { "\"\($0.escapedForTerminal)\"" })
+        row("serial", signature.signerSerial)
+        row("algorithm", "\(signature.algorithm), \(signature.hashAlgorithm)")
+        row("checked", "no, that takes the signed file: ssh-keygen -Y verify")
     }
 
     private func hardware(_ key: KeyReport) -> String {
