@@ -30,7 +30,6 @@ import Testing
                 toBeSigned: fields.toBeSigned, signature: try pair.sign(fields.toBeSigned.span))
             try certificate.verifySignature()
             #expect(certificate.fields == fields)
-            #expect(certificate.fields.firstDifference(from: fields) == nil)
             #expect([UInt8](certificate.signedBytes) == fields.toBeSigned)
             let again = try Certificate(encoded: certificate.encoded)
             #expect(again == certificate)
@@ -348,23 +347,126 @@ import Testing
         }
     }
 
-    @Test func theFirstFieldThatDiffersIsNamed() throws {
-        let fields = try RawCertificate().certificate().fields
+}
+
+/// The way by which an issuer's certificates leave: compared with what was approved.
+@Suite("Certificates as they were expected") struct ExpectedCertificateTests {
+    /// What comes when `signed` is what was signed and `expected` what was approved.
+    private func refused(_ signed: CertificateFields, _ expected: CertificateFields) throws -> SSHWireError? {
+        let bytes = signed.toBeSigned
+        let signature = try TestKeys.authority.get().sign(bytes.span)
+        return wireError { _ = try Certificate(expecting: expected, toBeSigned: bytes, signature: signature) }
+    }
+
+    @Test(arguments: KeyType.allCases)
+    func whatWasApprovedPassesAndIsWhatAParserReads(type: KeyType) throws {
+        var raw = try RawCertificate(type)
+        raw.criticalOptions = [("force-command", wireText("ls")), ("source-address", wireText("::1"))]
+        raw.reserved = [1]
+        let fields = try raw.certificate().fields
+        let bytes = fields.toBeSigned
+        let signature = try TestKeys.authority.get().sign(bytes.span)
+        let certificate = try Certificate(expecting: fields, toBeSigned: bytes, signature: signature)
+        let parsed = try Certificate(encoded: certificate.encoded)
+        #expect(parsed == certificate)
+        #expect(parsed.fields == certificate.fields && parsed.signature == certificate.signature)
+        #expect([UInt8](parsed.signedBytes) == [UInt8](certificate.signedBytes))
+        try certificate.verifySignature()
+    }
+
+    @Test func attack07_theFirstFieldThatDiffersIsNamed() throws {
+        var raw = try RawCertificate()
+        raw.criticalOptions = [("force-command", wireText("ls"))]
+        let fields = try raw.certificate().fields
         let changes: [(String, (inout CertificateFields) throws -> Void)] = [
-            ("nonce", { $0.nonce = [1] }), ("key", { $0.key = try TestKeys.subject(.rsa) }),
+            ("nonce", { $0.nonce = [1] }), ("nonce", { $0.nonce[31] ^= 1 }),
+            ("key", { $0.key = try TestKeys.stranger.get().publicKey }),
+            ("type name", { $0.key = try TestKeys.subject(.rsa) }),
             ("serial", { $0.serial += 1 }), ("type", { $0.kind = .host }), ("key ID", { $0.keyID = "bob" }),
-            ("principals", { $0.principals.swapAt(0, 1) }), ("validity", { $0.validAfter = .always }),
-            ("validity", { $0.validBefore = .forever }),
-            ("critical options", { $0.criticalOptions = [.flag("a")] }),
-            ("extensions", { $0.extensions = [] }), ("reserved field", { $0.reserved = [1] }),
-            ("signature key", { $0.signatureKey = try TestKeys.subject(.rsa) }),
+            ("principals", { $0.principals.swapAt(0, 1) }), ("start", { $0.validAfter = .always }),
+            ("end", { $0.validBefore = .forever }),
+            ("critical options", { $0.criticalOptions[0] = .text(.forceCommand, "sh") }),
+            ("extensions", { $0.extensions = [.flag(.permitUserRC)] }),
+            ("reserved field", { $0.reserved = [1] }),
+            ("signature key", { $0.signatureKey = try TestKeys.stranger.get().publicKey }),
         ]
         for (name, change) in changes {
             var other = fields
             try change(&other)
-            #expect(fields.firstDifference(from: other).map { "\($0)" } == name)
-            #expect(fields.toBeSigned != other.toBeSigned)
+            #expect(try refused(other, fields)?.reason == "its \(name) is not what was expected")
         }
-        #expect(fields.firstDifference(from: fields) == nil)
+        #expect(try refused(fields, fields) == nil)
+    }
+
+    @Test func attack07_moreOrLessThanExpectedIsRefused() throws {
+        var raw = try RawCertificate()
+        raw.criticalOptions = [("force-command", wireText("ls"))]
+        let fields = try raw.certificate().fields
+        let changes: [(inout CertificateFields) -> Void] = [
+            { $0.principals.append("root") }, { $0.principals.removeLast() }, { $0.principals = [] },
+            { $0.extensions.append(.flag(.permitUserRC)) }, { $0.extensions = [] },
+            { $0.criticalOptions = [] },
+            { $0.criticalOptions.append(.flag(.verifyRequired)) }, { $0.reserved = [0] },
+            { $0.nonce.append(0) },
+        ]
+        for change in changes {
+            var other = fields
+            change(&other)
+            #expect(try refused(other, fields) != nil)
+            #expect(try refused(fields, other) != nil)
+        }
+        let bytes = fields.toBeSigned + [0]
+        let signature = try TestKeys.authority.get().sign(bytes.span)
+        #expect(
+            refusal { () throws(SSHWireError) in
+                try Certificate(expecting: fields, toBeSigned: bytes, signature: signature)
+            } == .trailingBytes)
+    }
+
+    /// What a parser refuses must not leave this way either: the value is a certificate like any other.
+    @Test func attack01_whatAParserRefusesIsRefused() throws {
+        let fields = try RawCertificate().certificate().fields
+        func text(_ count: Int) -> ExactText { ExactText(String(repeating: "a", count: count)) }
+        let changes: [(SSHWireError.Code, (inout CertificateFields) -> Void)] = [
+            (.invalidValue, { $0.principals = [""] }), (.invalidValue, { $0.principals = ["alice", ""] }),
+            (.tooLong, { $0.principals = (0..<257).map { ExactText("p\($0)") } }),
+            (.tooLong, { $0.principals = [text(Limits.principalBytes + 1)] }),
+            (.notText, { $0.principals = ["alice\0root"] }), (.notText, { $0.keyID = "a\0" }),
+            (.tooLong, { $0.keyID = text(Limits.keyIDBytes + 1) }),
+            (.tooLong, { $0.nonce = [UInt8](repeating: 0, count: Limits.nonceBytes + 1) }),
+            (.tooLong, { $0.reserved = [UInt8](repeating: 0, count: Limits.optionsBytes + 1) }),
+            (.unordered, { $0.extensions = [.flag("b"), .flag("a")] }),
+            (.duplicate, { $0.criticalOptions = [.flag("a"), .flag("a")] }),
+            (.invalidValue, { $0.extensions = [.flag("")] }), (.notText, { $0.extensions = [.flag("a\0")] }),
+            (.tooLong, { $0.extensions = [.flag(text(Limits.optionNameBytes + 1))] }),
+            (.tooLong, { $0.extensions = (0..<257).map { .flag(ExactText("\($0 + 1_000)")) } }),
+            (
+                .tooLong,
+                {
+                    $0.criticalOptions = [
+                        CertificateOption(
+                            name: "a", rawData: [UInt8](repeating: 0, count: Limits.optionsBytes))
+                    ]
+                }
+            ),
+        ]
+        for (code, change) in changes {
+            var other = fields
+            change(&other)
+            let parsed = refusal { () throws(SSHWireError) in
+                try CertificateFields(toBeSigned: other.toBeSigned.span)
+            }
+            #expect(parsed == code)
+            #expect(try refused(other, other)?.code == code)
+        }
+    }
+
+    @Test func anotherAlgorithmsSignatureIsRefused() throws {
+        let fields = try RawCertificate().certificate().fields
+        let signature = try TestKeys.pair(.rsa).sign(fields.toBeSigned.span)
+        #expect(
+            refusal { () throws(SSHWireError) in
+                try Certificate(expecting: fields, toBeSigned: fields.toBeSigned, signature: signature)
+            } == .typeMismatch)
     }
 }
