@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import FuzzTargets
-import Testing
+public import FuzzTargets
+public import Testing
 
 /// Runs what the fuzzer knows, without the fuzzer: seeds from real tools, inputs that reach something new, and every
 /// input that once broke a parser.
@@ -23,10 +23,11 @@ import Testing
     func everythingHoldsForTheCorpus(_ target: FuzzTarget) throws {
         var accepted = 0
         for file in try Self.files(of: target, in: "Corpus") {
-            let outcome = try #require(
-                throws: Never.self, "\(file.lastPathComponent)",
-                performing: { try target.run([UInt8](try Data(contentsOf: file))) })
-            if outcome == .accepted { accepted += 1 }
+            do {
+                if try target.run([UInt8](try Data(contentsOf: file))) == .accepted { accepted += 1 }
+            } catch {
+                Issue.record("\(file.lastPathComponent): \(error)")
+            }
         }
         // A corpus of which nothing is read says nothing about what happens after reading.
         #expect(accepted > 0)
