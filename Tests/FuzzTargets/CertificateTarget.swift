@@ -25,7 +25,9 @@ extension FuzzTarget {
         try require(try attempt { try PublicKey(encoded: input) } == nil, "a certificate is no plain key")
         try require(
             try attempt {
-                try Certificate(expecting: fields, toBeSigned: signed, signature: certificate.signature)
+                try Certificate(
+                    expecting: UnsignedCertificate(uncheckedFields: fields, toBeSigned: signed),
+                    signature: certificate.signature)
             } == certificate, "a certificate is what its fields make one expect")
         let isSigned = try attempt { try certificate.verifySignature() } != nil
         for purpose in try purposes(of: fields) { try judge(certificate, purpose, isSigned: isSigned) }
