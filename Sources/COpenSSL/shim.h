@@ -67,20 +67,6 @@ static inline void daypass_merkle_node(const void *left, const void *right, void
 
 #pragma GCC diagnostic pop
 
-// OSSL_PARAM_BLD keeps the pointers of names and texts until the key is made of them. A C literal lives as long as the
-// program; the C string that Swift makes of a String for a call is gone when the call returns.
-static inline int daypass_push_group(OSSL_PARAM_BLD *builder, int bits) {
-    const char *name = bits == 256 ? "P-256" : bits == 384 ? "P-384" : "P-521";
-    return OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, name, 0);
-}
-static inline int daypass_push_public_point(OSSL_PARAM_BLD *builder, const void *point, size_t count) {
-    return OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, count);
-}
-static inline int daypass_push_rsa_public(OSSL_PARAM_BLD *builder, const BIGNUM *modulus, const BIGNUM *exponent) {
-    return OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1
-        && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1;
-}
-
 // Blowfish's rounds, for bcrypt. EVP can't stand in: the key schedules are bcrypt's own, and it sets up a key for
 // each of them. The older calls are deprecated, not removed, in every OpenSSL 3.
 #pragma GCC diagnostic push

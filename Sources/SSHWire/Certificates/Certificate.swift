@@ -75,13 +75,20 @@ public struct Certificate: Sendable {
     /// Reads the result field by field, as a parser would, but compares instead of taking copies: an issuer does this
     /// for each certificate before it leaves.
     ///
-    /// - Throws: `.typeMismatch`, naming the first field that differs; what parsing throws.
+    /// - Throws: `.typeMismatch`, naming the first field that differs; what parsing throws for `fields` that no parser
+    ///   would give.
     public init(
         expecting fields: CertificateFields, toBeSigned: [UInt8], signature: Signature
     ) throws(SSHWireError) {
+        try fields.checkForm()
         var writer = WireWriter(reserving: toBeSigned.count + signature.blob.count + 64)
         writer.writeRaw(toBeSigned)
         writer.writeNested { signature.write(to: &$0) }
+        guard writer.bytes.count <= Limits.keyBlobBytes else {
+            throw SSHWireError(
+                .tooLong,
+                "certificate: \(writer.bytes.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
+        }
         var reader = WireReader(writer.bytes.span)
         if let difference = try fields.firstDifference(readFrom: &reader) {
             throw SSHWireError(.typeMismatch, "its \(difference) is not what was expected")
@@ -90,8 +97,7 @@ public struct Certificate: Sendable {
             throw SSHWireError(
                 .trailingBytes, "\(toBeSigned.count) bytes were signed, \(reader.offset) expected")
         }
-        guard signature.algorithm.keyType == fields.signatureKey.keyType, signature.authenticator == nil
-        else {
+        guard signature.algorithm.keyType == fields.signatureKey.keyType else {
             throw SSHWireError(.typeMismatch, "its signature algorithm is not its signature key's")
         }
         content = Content(fields, signature)

@@ -100,4 +100,10 @@ extension Limits {
     public static let bcryptRounds = 1 << 20
     /// The salt of an encrypted key, in bytes; ssh-keygen and openssl make 8 or 16.
     public static let keySaltBytes = 1 << 10
+    /// PBKDF2 iterations of an encrypted PEM file: ten million take some seconds. openssl makes 2,048.
+    public static let pbkdf2Iterations = 10_000_000
+    /// What scrypt may take for an encrypted PEM file, in bytes: openssl's own choice takes 16 MiB.
+    public static let scryptMemoryBytes = 128 << 20
+    /// How often scrypt may pass over its memory for an encrypted PEM file (p); openssl's own choice is 1.
+    public static let scryptPasses = 16
 }

@@ -27,7 +27,9 @@ extension PrivateKey {
         let computed = try secret.withSpan { (scalar) throws(SSHWireError) in
             try publicPoint(of: scalar, on: curve)
         }
-        if let point, point != computed {
+        // openssl can be told to write points compressed (SEC 1, section 2.3.3): the sign of y, then x.
+        let compressed = [2 | (computed.last ?? 0) & 1] + computed[1...size]
+        if let point, point != computed, point != compressed {
             throw SSHWireError(.invalidKey, "ECDSA key: its public half is not its scalar's")
         }
         let publicKey = try PublicKey(.ecdsa(curve, point: computed))
@@ -62,7 +64,7 @@ extension PrivateKey {
     /// - Throws: `.invalidKey` for a scalar that OpenSSH refuses (`sshkey_ec_validate_private`): of half the order's
     ///   bits or fewer, or not below the order less one.
     private static func publicPoint(of scalar: Span<UInt8>, on curve: Curve) throws(SSHWireError) -> [UInt8] {
-        let group = unsafe EC_GROUP_new_by_curve_name(EC_curve_nist2nid(curve.libcryptoName))
+        let group = unsafe EC_GROUP_new_by_curve_name(curve.identifier)
         let point = unsafe EC_POINT_new(group)
         let limit = unsafe BN_new()
         defer {
@@ -95,11 +97,10 @@ extension LibcryptoKey {
     /// A key that signs, from the scalar alone: with the point beside it, libcrypto would check that each time.
     convenience init(_ curve: Curve, scalar: Span<UInt8>) throws(SSHWireError) {
         let number = try SecretNumber(scalar)
-        try unsafe self.init(type: "EC", selection: DAYPASS_PKEY_KEYPAIR) { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(
-                builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.libcryptoName, 0)
-                == 1 && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, number.pointer) == 1
+        try self.init(type: "EC", selection: DAYPASS_PKEY_KEYPAIR) { parameters in
+            unsafe parameters.push("group", curve.libcryptoName) && parameters.push("priv", number.pointer)
         }
+        withExtendedLifetime(number) {}
     }
 
     /// A signature over `message` in libcrypto's encoding, DER for ECDSA.
@@ -128,8 +129,4 @@ func sshSignature(fromDER der: [UInt8]) throws(SSHWireError) -> [UInt8] {
     writer.writePositiveInteger([UInt8](try inner.readPositiveInteger("ECDSA signature s")))
     try inner.finish("ECDSA signature")
     return writer.bytes
-}
-
-extension Curve {
-    var libcryptoName: String { "P-\(bits)" }
 }

@@ -27,7 +27,7 @@ extension PrivateKey {
 
     /// Makes a key from a seed that was read, and compares its public half with the one that was read beside it.
     static func ed25519(
-        seed: Span<UInt8>, publicHalf: Span<UInt8>?, comment: String
+        seed: Span<UInt8>, publicHalf: [UInt8]?, comment: String
     ) throws(SSHWireError) -> PrivateKey {
         guard seed.count == Int(crypto_sign_SEEDBYTES) else {
             throw SSHWireError(.invalidKey, "Ed25519 seed: \(seed.count) bytes, 32 expected")
@@ -36,7 +36,7 @@ extension PrivateKey {
             unsafe seed.withUnsafeBytes { unsafe buffer.copyMemory(from: $0) }
         }
         if let publicHalf {
-            guard key.publicKey.material == .ed25519([UInt8](publicHalf)) else {
+            guard key.publicKey.material == .ed25519(publicHalf) else {
                 throw SSHWireError(.invalidKey, "Ed25519 key: its public half is not its seed's")
             }
         }

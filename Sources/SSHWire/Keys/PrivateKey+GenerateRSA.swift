@@ -26,7 +26,7 @@ extension PrivateKey {
         let size = bits / 8
         return try unsafe withGuardedScratch(6 * size) { scratch throws(SSHWireError) in
             var numbers: [Range<Int>] = []
-            let names = [OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E] + RSANumbers.parametersInFiles
+            let names = ["n", "e"] + RSANumbers.parametersInFiles
             for (index, name) in names.enumerated() {
                 let range = (index * size)..<((index + 1) * size)
                 try unsafe key.readNumber(name, into: UnsafeMutableRawBufferPointer(rebasing: scratch[range]))
@@ -50,19 +50,18 @@ extension LibcryptoKey {
     ///
     /// `EVP_PKEY_get_bn_param` would do it through a buffer on the stack that it does not wipe.
     fileprivate func readNumber(
-        _ name: String, into buffer: UnsafeMutableRawBufferPointer
+        _ name: StaticString, into buffer: UnsafeMutableRawBufferPointer
     ) throws(SSHWireError) {
-        let isRead = unsafe name.withCString { name in
-            var parameters = unsafe [
-                OSSL_PARAM_construct_BN(
-                    name, buffer.assumingMemoryBound(to: UInt8.self).baseAddress, buffer.count),
-                OSSL_PARAM_construct_end(),
-            ]
-            // libcrypto pads to the size that it is given, in the machine's byte order.
-            return unsafe EVP_PKEY_get_params(pointer, &parameters) == 1
-                && parameters[0].return_size <= buffer.count
-        }
-        guard isRead else { throw .libcrypto("reading an RSA key") }
+        let name = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+        var parameters = unsafe [
+            OSSL_PARAM_construct_BN(
+                name, buffer.assumingMemoryBound(to: UInt8.self).baseAddress, buffer.count),
+            OSSL_PARAM_construct_end(),
+        ]
+        // libcrypto pads to the size that it is given, in the machine's byte order.
+        guard unsafe EVP_PKEY_get_params(pointer, &parameters) == 1,
+            unsafe parameters[0].return_size <= buffer.count
+        else { throw .libcrypto("reading an RSA key") }
         var bytes = unsafe buffer
         if 1.littleEndian == 1 { unsafe bytes.reverse() }
     }

@@ -9,9 +9,9 @@ import CSodium
 enum RSANumbers {
     /// libcrypto's names of those that a file holds, in its order. <openssl/core_names.h> joins most of them from
     /// two literals, which Swift doesn't import.
-    static let parametersInFiles = ["d", "rsa-coefficient1", "rsa-factor1", "rsa-factor2"]
+    static let parametersInFiles: [StaticString] = ["d", "rsa-coefficient1", "rsa-factor1", "rsa-factor2"]
     /// libcrypto's names of all, in their order here.
-    static let parameters = parametersInFiles + ["rsa-exponent1", "rsa-exponent2"]
+    static let parameters: [StaticString] = parametersInFiles + ["rsa-exponent1", "rsa-exponent2"]
 
     /// The secret numbers as they were read, big-endian.
     @safe struct Input: ~Escapable {
@@ -98,14 +98,13 @@ extension LibcryptoKey {
         try reader.finish("RSA numbers")
         let n = try SecretNumber(modulus.span)
         let e = try SecretNumber(exponent.span)
-        try unsafe self.init(type: "RSA", selection: DAYPASS_PKEY_KEYPAIR) { builder in
-            var isFilled = unsafe OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n.pointer) == 1
-            isFilled =
-                unsafe isFilled && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e.pointer) == 1
+        try self.init(type: "RSA", selection: DAYPASS_PKEY_KEYPAIR) { parameters in
+            var isFilled = unsafe parameters.push("n", n.pointer) && parameters.push("e", e.pointer)
             for (name, number) in zip(RSANumbers.parameters, numbers) {
-                isFilled = unsafe isFilled && OSSL_PARAM_BLD_push_BN(builder, name, number.pointer) == 1
+                isFilled = unsafe isFilled && parameters.push(name, number.pointer)
             }
             return isFilled
         }
+        withExtendedLifetime((n, e, numbers)) {}
     }
 }

@@ -177,12 +177,12 @@ enum OpenSSHKeyFile {
                     "Ed25519 key: halves of \(publicHalf.count) and \(secret.count) bytes, 32 and 64 expected"
                 )
             }
-            let key = try PrivateKey.ed25519(
-                seed: secret.extracting(0..<32), publicHalf: secret.extracting(32..<64), comment: comment)
-            guard key.publicKey.material == .ed25519([UInt8](publicHalf)) else {
+            let secondHalf = [UInt8](secret.extracting(32..<64))
+            guard secondHalf == [UInt8](publicHalf) else {
                 throw SSHWireError(.invalidKey, "Ed25519 key: its public half is given twice and differs")
             }
-            return key
+            return try PrivateKey.ed25519(
+                seed: secret.extracting(0..<32), publicHalf: secondHalf, comment: comment)
         case .ecdsaP256: return try readECDSA(.p256, &reader, comment: comment)
         case .ecdsaP384: return try readECDSA(.p384, &reader, comment: comment)
         case .ecdsaP521: return try readECDSA(.p521, &reader, comment: comment)

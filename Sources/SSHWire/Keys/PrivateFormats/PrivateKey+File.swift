@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension PrivateKey {
-    /// Reads a private key file: OpenSSH's format (PROTOCOL.key), encrypted or not.
+    /// Reads a private key file, encrypted or not: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958, RFC 8018,
+    /// RFC 8410), SEC 1 (RFC 5915) and PKCS#1 (RFC 8017) in PEM.
     ///
     /// Everything that is decoded and decrypted on the way is in guarded memory too.
     ///
@@ -19,6 +20,8 @@ extension PrivateKey {
         switch armour.label {
         case OpenSSHKeyFile.label:
             key = try OpenSSHKeyFile.read(try armour.decode(fileContents), passphrase: passphrase)
+        case "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY":
+            key = try PEMKeyFile.read(armour, fileContents, passphrase: passphrase)
         case "PUBLIC KEY", "RSA PUBLIC KEY", "SSH2 PUBLIC KEY":
             throw SSHWireError(.typeMismatch, "private key file: this is a public key (\(armour.label))")
         case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE REQUEST":
