@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func RSAWithSHA1IsRefusedByName() throws {
+    @Test func sha1SignaturesByRSAAreRefusedByName() throws {
         let signature = try TestKeys.pair(.rsa).sign(message.span)
         var writer = WireWriter()
         writer.writeString("ssh-rsa")
@@ -76,7 +76,7 @@ import Testing
         #expect(error?.reason == "signature algorithm ssh-rsa: SHA-1 is not secure and is not accepted")
     }
 
-    @Test func RSAsTwoDigestsAreNotMistakenForEachOther() throws {
+    @Test func theTwoDigestsOfRSAAreNotMistakenForEachOther() throws {
         let pair = try TestKeys.pair(.rsa)
         let short = try pair.sign(message.span, with: .rsaSHA256)
         #expect(code(pair.publicKey, short) == nil)
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test(arguments: [Curve.p256, .p384, .p521])
-    func ECDSANumbersHaveOneFormAndAreInRange(curve: Curve) throws {
+    func numbersOfECDSAHaveOneFormAndAreInRange(curve: Curve) throws {
         let pair = try TestKeys.pair(curve.keyType)
         let good = try pair.sign(message.span).blob
         var reader = WireReader(good.span)
