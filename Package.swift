@@ -13,6 +13,8 @@ let package = Package(
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
+        // For the package in Fuzzing, which can reach products only.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .library(name: "CSodium", targets: ["CSodium"]),
     ],
     dependencies: [
@@ -57,6 +59,11 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
+        .target(
+            name: "FuzzTargets", dependencies: ["CertAuthority", "SSHWire", "TransparencyLog"],
+            path: "Tests/FuzzTargets"),
+        .testTarget(name: "CorpusReplayTests", dependencies: ["FuzzTargets"]),
         .testTarget(
             name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport", "COpenSSL"]),
         // Loads a private key, signs, and looks for copies of it in its own memory.
@@ -64,11 +71,12 @@ let package = Package(
         .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(
             name: "CertAuthorityTests",
-            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),
+            dependencies: ["CertAuthority", "CSodium", "SSHWire", "TransparencyLog", "TestSupport"]),
         .testTarget(
             name: "CertAuthorityStoreTests",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog", "TestSupport",
+                "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(

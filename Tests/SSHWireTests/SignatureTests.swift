@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func sha1SignaturesByRSAAreRefusedByName() throws {
+    @Test func signaturesBySHA1AreRefusedByName() throws {
         let signature = try TestKeys.pair(.rsa).sign(message.span)
         var writer = WireWriter()
         writer.writeString("ssh-rsa")

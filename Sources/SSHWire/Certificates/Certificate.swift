@@ -97,8 +97,7 @@ public struct Certificate: Sendable {
             throw SSHWireError(
                 .trailingBytes, "\(toBeSigned.count) bytes were signed, \(reader.offset) expected")
         }
-        guard signature.algorithm.keyType == fields.signatureKey.keyType, signature.authenticator == nil
-        else {
+        guard signature.algorithm.keyType == fields.signatureKey.keyType else {
             throw SSHWireError(.typeMismatch, "its signature algorithm is not its signature key's")
         }
         content = Content(fields, signature)

@@ -1,0 +1,13 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+extension FuzzTarget {
+    /// Every target, one a parser.
+    public static let all: [FuzzTarget] = [
+        certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, revocationList,
+        agentReply, addressList, hostPattern,
+        authorizedKeys, principals, knownHosts, timestamp,
+        signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
+        logEntry, configuration, timeSpan,
+    ]
+}
