@@ -175,6 +175,32 @@ struct IssuerTests {
         }
     }
 
+    @Test func attack07_aSignatureOverOtherBytesIsRefused() async throws {
+        let honest = try HonestSigner(Sample.userAuthority)
+        let liar = LyingSigner(honest: honest) { messages throws(CertAuthorityError) in
+            try honest.sign(messages.map { $0.dropLast() + [0] })
+        }
+        #expect(await code(issuer(user: liar), [try Sample.userRequest()]) == .signerMismatch)
+        // In another's place: each signature is good, none is for its certificate.
+        let shuffler = LyingSigner(honest: honest) { messages throws(CertAuthorityError) in
+            try honest.sign(messages).reversed()
+        }
+        let requests = [try Sample.userRequest(), try Sample.userRequest()]
+        #expect(await code(issuer(user: shuffler), requests) == .signerMismatch)
+        let truthful = LyingSigner(honest: honest) { messages throws(CertAuthorityError) in
+            try honest.sign(messages)
+        }
+        #expect(await code(issuer(user: truthful), requests) == nil)
+    }
+
+    @Test func attack07_aSignatureByAnotherKeyIsRefused() async throws {
+        let other = try HonestSigner(Sample.hostAuthority)
+        let liar = LyingSigner(honest: try HonestSigner(Sample.userAuthority)) {
+            messages throws(CertAuthorityError) in try other.sign(messages)
+        }
+        #expect(await code(issuer(user: liar), [try Sample.userRequest()]) == .signerMismatch)
+    }
+
     @Test(arguments: [SignatureAlgorithm.ecdsaP256, .rsaSHA512, .skEd25519])
     func attack07_aSignatureOfAnotherAlgorithmIsRefused(algorithm: SignatureAlgorithm) async throws {
         let liar = LyingSigner(honest: try HonestSigner(Sample.userAuthority)) {

@@ -93,13 +93,16 @@ public struct Issuer: Sendable {
         while start < recorded.endIndex {
             let kind = recorded[start].record.fields.kind
             let run = recorded[start...].prefix { $0.record.fields.kind == kind }
-            let signatures = try signer(kind).sign(run.map(\.record.toBeSigned))
+            let signer = try signer(kind)
+            let signatures = try signer.sign(run.map(\.record.toBeSigned))
             guard signatures.count == run.count else {
                 throw CertAuthorityError(
                     .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
             }
             for (issuance, signature) in zip(run, signatures) {
-                signed.append((try issuance.record.certificate(signature), issuance.index))
+                let certificate = try issuance.record.certificate(
+                    signature, verifying: signer.signaturesNeedVerifying)
+                signed.append((certificate, issuance.index))
             }
             start = run.endIndex
         }
@@ -110,10 +113,13 @@ public struct Issuer: Sendable {
 extension IssuanceRecord {
     /// Joins the record and its signature to a certificate, which must say what the record says.
     ///
-    /// - Throws: `.signerMismatch`, naming the first field that differs.
-    fileprivate func certificate(_ signature: Signature) throws(CertAuthorityError) -> Certificate {
+    /// - Throws: `.signerMismatch`, naming the first field that differs, or when the signature does not verify.
+    fileprivate func certificate(
+        _ signature: Signature, verifying: Bool
+    ) throws(CertAuthorityError) -> Certificate {
         do {
             let certificate = try Certificate(toBeSigned: toBeSigned, signature: signature)
+            if verifying { try certificate.verifySignature() }
             guard let difference = fields.firstDifference(from: certificate.fields) else {
                 return certificate
             }
