@@ -108,9 +108,9 @@ struct ExampleFolderTests {
             _, message, signature in
             (try? key.verify(Signature(.ed25519, blob: signature), over: message.span)) != nil
         }
-        let checkpoint = try VerifiedCheckpoint(
-            try SignedNote(try Self.bytes("checkpoint").span), origin: configuration.origin,
-            logKeys: [verifier])
+        let published = try Self.bytes("checkpoint")
+        let note = try SignedNote(published.span)
+        let checkpoint = try VerifiedCheckpoint(note, origin: configuration.origin, logKeys: [verifier])
         // One entry for each key that was made.
         #expect(checkpoint.head.size == 3)
     }
