@@ -13,6 +13,9 @@ let package = Package(
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
+        // For the package in Fuzzing, which can reach products only.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
+        .library(name: "CSodium", targets: ["CSodium"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -56,8 +59,16 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport"]),
-        .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport"]),
+        // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
+        .target(
+            name: "FuzzTargets", dependencies: ["CertAuthority", "SSHWire", "TransparencyLog"],
+            path: "Tests/FuzzTargets"),
+        .testTarget(name: "CorpusReplayTests", dependencies: ["FuzzTargets"]),
+        .testTarget(
+            name: "TransparencyLogTests", dependencies: ["TransparencyLog", "TestSupport", "COpenSSL"]),
+        // Loads a private key, signs, and looks for copies of it in its own memory.
+        .executableTarget(name: "MemoryProbe", dependencies: ["SSHWire"], path: "Tests/MemoryProbe"),
+        .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(
             name: "CertAuthorityTests",
             dependencies: ["CertAuthority", "CSodium", "SSHWire", "TransparencyLog", "TestSupport"]),

@@ -27,8 +27,7 @@ struct LogEntryTests {
         guard case .approved(let approved) = decision else {
             throw CertAuthorityError(.invalidRequest, "the sample is not approved")
         }
-        let fields = approved.fields(serial: serial)
-        return .issuance(IssuanceRecord(fields: fields, toBeSigned: fields.toBeSigned))
+        return .issuance(try approved.certificate(serial: serial))
     }
 
     static let cases: [Case] =

@@ -137,6 +137,46 @@ public enum FileIO {
         if durability == .synced { try syncFolder(folder) }
     }
 
+    /// Creates a secret file, 0600, or replaces it in one step.
+    public static func writeSecret(_ secret: SecretBytes, to path: String) throws(CertAuthorityError) {
+        try secret.withSpan { bytes throws(CertAuthorityError) in try write(bytes, to: path, mode: 0o600) }
+    }
+
+    /// Writes a file whose name holds folders, and makes those that are missing.
+    ///
+    /// - Parameter name: relative, without `..`; from us, never from outside.
+    public static func write(
+        _ content: Span<UInt8>, creatingFoldersIn root: String, at name: String
+    ) throws(CertAuthorityError) {
+        var folder = root
+        for part in name.split(separator: "/").dropLast() {
+            folder += "/" + part
+            if !exists(folder) { try makeFolder(folder, mode: 0o755) }
+        }
+        try write(content, to: root + "/" + name, mode: 0o644, durability: .atomic)
+    }
+
+    /// Makes a folder if it isn't there, and gives it its mode.
+    ///
+    /// - Throws: `.unsafeFile` when something else is at `path`.
+    public static func makeFolder(_ path: String, mode: UInt32) throws(CertAuthorityError) {
+        if unsafe mkdir(path, mode_t(truncatingIfNeeded: mode)) != 0, errno != EEXIST {
+            throw .system(
+                "cannot make the folder", path, errno, hint: "make the folder that it lies in first")
+        }
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw CertAuthorityError(.unsafeFile, "\(path.escapedForTerminal): not a folder")
+        }
+        guard status.st_uid == geteuid() else {
+            throw CertAuthorityError(
+                .unsafeFile, "\(path.escapedForTerminal): owned by user \(status.st_uid), not by you")
+        }
+        guard unsafe chmod(path, mode_t(truncatingIfNeeded: mode)) == 0 else {
+            throw .system("cannot set the mode of", path, errno)
+        }
+    }
+
     /// Replaces or creates a text file in one step.
     public static func write(_ text: String, to path: String, mode: UInt32) throws(CertAuthorityError) {
         try write(Array(text.utf8).span, to: path, mode: mode)

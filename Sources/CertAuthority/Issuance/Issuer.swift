@@ -14,6 +14,8 @@ public struct Issuer: Sendable {
     public let ledger: any Ledger
     /// The CA keys by what they sign.
     public let signers: [CertificateKind: any CertificateSigner]
+    /// Keys that nothing is issued for any more.
+    public let revokedKeys: Set<PublicKey>
     /// Milliseconds since 1970.
     public let clock: @Sendable () -> UInt64
     /// So many fresh random bytes.
@@ -24,11 +26,13 @@ public struct Issuer: Sendable {
 
     public init(
         policy: IssuancePolicy, ledger: any Ledger, signers: [CertificateKind: any CertificateSigner],
+        revokedKeys: Set<PublicKey> = [],
         clock: @escaping @Sendable () -> UInt64, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) {
         self.policy = policy
         self.ledger = ledger
         self.signers = signers
+        self.revokedKeys = revokedKeys
         self.clock = clock
         self.randomBytes = randomBytes
     }
@@ -54,7 +58,9 @@ public struct Issuer: Sendable {
         drafts.reserveCapacity(requests.count)
         for (number, request) in requests.enumerated() {
             let nonce = Array(random[(number * Self.nonceBytes)..<((number + 1) * Self.nonceBytes)])
-            switch policy.review(request, by: try signer(request.kind).publicKey, at: now, nonce: nonce) {
+            let authority = try signer(request.kind).publicKey
+            let isRevoked = revokedKeys.contains(request.key)
+            switch policy.review(request, by: authority, keyIsRevoked: isRevoked, at: now, nonce: nonce) {
             case .approved(let approved): drafts.append(.issuance(approved))
             case .refused(let reasons):
                 refusals[number] = reasons
@@ -91,46 +97,36 @@ public struct Issuer: Sendable {
         // Runs of one kind share one opening of the key.
         var start = recorded.startIndex
         while start < recorded.endIndex {
-            let kind = recorded[start].record.fields.kind
-            let run = recorded[start...].prefix { $0.record.fields.kind == kind }
+            let kind = recorded[start].certificate.fields.kind
+            let run = recorded[start...].prefix { $0.certificate.fields.kind == kind }
             let signer = try signer(kind)
-            let signatures = try signer.sign(run.map(\.record.toBeSigned))
+            let signatures = try signer.sign(run.map(\.certificate.toBeSigned))
             guard signatures.count == run.count else {
                 throw CertAuthorityError(
                     .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
             }
             for (issuance, signature) in zip(run, signatures) {
-                let certificate = try issuance.record.certificate(
-                    signature, verifying: signer.signaturesNeedVerifying)
+                let certificate = try certificate(
+                    issuance.certificate, signature, verifying: signer.signaturesNeedVerifying)
                 signed.append((certificate, issuance.index))
             }
             start = run.endIndex
         }
         return signed
     }
-}
 
-extension IssuanceRecord {
     /// Joins the record and its signature to a certificate, which must say what the record says.
     ///
     /// - Throws: `.signerMismatch`, naming the first field that differs, or when the signature does not verify.
-    fileprivate func certificate(
-        _ signature: Signature, verifying: Bool
+    private func certificate(
+        _ unsigned: UnsignedCertificate, _ signature: Signature, verifying: Bool
     ) throws(CertAuthorityError) -> Certificate {
         do {
-            let certificate = try Certificate(toBeSigned: toBeSigned, signature: signature)
+            let certificate = try Certificate(expecting: unsigned, signature: signature)
             if verifying { try certificate.verifySignature() }
-            guard let difference = fields.firstDifference(from: certificate.fields) else {
-                return certificate
-            }
-            throw CertAuthorityError(
-                .signerMismatch, "certificate: its \(difference) is not what was recorded")
-        } catch let error as SSHWireError {
-            throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
-        } catch let error as CertAuthorityError {
-            throw error
+            return certificate
         } catch {
-            throw CertAuthorityError(.signerMismatch, "certificate: \(error)")
+            throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
         }
     }
 }

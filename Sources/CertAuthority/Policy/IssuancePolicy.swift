@@ -3,7 +3,7 @@
 
 public import SSHWire
 
-/// What the operator of a CA lets be issued. Only ``review(_:by:at:nonce:)`` makes an ``ApprovedIssuance``.
+/// What the operator of a CA lets be issued. Only ``review(_:by:keyIsRevoked:at:nonce:)`` makes an ``ApprovedIssuance``.
 public struct IssuancePolicy: Sendable, Hashable {
     /// The bounds for one kind of certificate.
     public struct Bounds: Sendable, Hashable {
@@ -37,13 +37,17 @@ public struct IssuancePolicy: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - authority: the public key of the CA that would sign.
+    ///   - keyIsRevoked: whether the key to certify was revoked.
     ///   - now: the time by which the request is judged.
     ///   - nonce: fresh random bytes for the certificate, 32 of them.
     public func review(
-        _ request: IssuanceRequest, by authority: PublicKey, at now: UnixTime, nonce: [UInt8]
+        _ request: IssuanceRequest, by authority: PublicKey, keyIsRevoked: Bool = false, at now: UnixTime,
+        nonce: [UInt8]
     ) -> IssuanceDecision {
         let bounds = request.kind == .user ? user : host
         var reasons: [String] = []
+        if keyIsRevoked { reasons.append("key \(request.key.fingerprint): it is revoked") }
+        if request.key == authority { reasons.append("key \(request.key.fingerprint): it is the CA's own") }
         let lifetime = request.lifetime ?? bounds.defaultLifetime
         if lifetime > bounds.maximumLifetime {
             reasons.append(
@@ -61,9 +65,9 @@ public struct IssuancePolicy: Sendable, Hashable {
         }
         var options = (critical: [CertificateOption](), extensions: [CertificateOption]())
         if case .user(let wanted) = request.subject {
-            let excess = wanted.permissions.subtracting(permissions)
-            if !excess.isEmpty {
-                let names = excess.map(\.rawValue).sorted().joined(separator: ", ")
+            if !wanted.permissions.isSubset(of: permissions) {
+                let names = wanted.permissions.subtracting(permissions).map(\.rawValue).sorted().joined(
+                    separator: ", ")
                 reasons.append("permission \(names): not allowed by policy")
             }
             options = (wanted.criticalOptions, wanted.allExtensions)
@@ -86,7 +90,7 @@ public enum IssuanceDecision: Sendable {
 }
 
 /// A request that policy approved. Its serial is not known yet, and nothing about it is recorded.
-public struct ApprovedIssuance: Sendable {
+public final class ApprovedIssuance: Sendable {
     let request: IssuanceRequest
     let validAfter: UnixTime
     let validBefore: UnixTime
@@ -109,14 +113,31 @@ public struct ApprovedIssuance: Sendable {
         self.nonce = nonce
     }
 
-    /// The certificate's content under `serial`. Its key ID names the identity and the serial, so that sshd's own
-    /// log line says who came in and by which certificate.
-    func fields(serial: UInt64) -> CertificateFields {
-        CertificateFields(
-            nonce: nonce, key: request.key, serial: serial, kind: request.kind,
-            keyID: ExactText("\(request.identity.text.string)#\(serial)"),
-            principals: request.principals.names,
-            validAfter: validAfter, validBefore: validBefore, criticalOptions: criticalOptions,
-            extensions: extensions, signatureKey: authority)
+    /// Names the identity and the serial, so that sshd's own log line says who came in and by which certificate.
+    private func keyID(serial: UInt64) -> ExactText { ExactText("\(request.identity.text.string)#\(serial)") }
+
+    /// The certificate's content under `serial`.
+    ///
+    /// - Throws: `.invalidRequest` for what no certificate can hold.
+    func certificate(serial: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
+        do {
+            return try UnsignedCertificate(
+                CertificateFields(
+                    nonce: nonce, key: request.key, serial: serial, kind: request.kind,
+                    keyID: keyID(serial: serial), principals: request.principals.names, validAfter: validAfter,
+                    validBefore: validBefore, criticalOptions: criticalOptions, extensions: extensions,
+                    signatureKey: authority))
+        } catch {
+            throw CertAuthorityError(.invalidRequest, error.reason)
+        }
+    }
+
+    /// True when `fields` are what was approved, with a serial that is not 0.
+    func isApproval(of fields: CertificateFields) -> Bool {
+        fields.serial != 0 && fields.nonce == nonce && fields.key == request.key && fields.kind == request.kind
+            && fields.keyID == keyID(serial: fields.serial) && fields.principals == request.principals.names
+            && fields.validAfter == validAfter && fields.validBefore == validBefore
+            && fields.criticalOptions == criticalOptions && fields.extensions == extensions
+            && fields.reserved.isEmpty && fields.signatureKey == authority
     }
 }

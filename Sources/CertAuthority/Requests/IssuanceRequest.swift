@@ -4,7 +4,10 @@
 public import SSHWire
 
 /// What somebody wants to have certified: well-formed, approved by nobody.
-public struct IssuanceRequest: Sendable {
+///
+/// A class, as are the forms that it takes on its way: they are handed on several times for each certificate, and a
+/// reference costs one count where the fields would cost a dozen.
+public final class IssuanceRequest: Sendable {
     /// User or host, with what only that kind has.
     public enum Subject: Sendable {
         case user(UserOptions)

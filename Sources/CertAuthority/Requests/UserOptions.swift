@@ -16,6 +16,11 @@ public struct UserOptions: Sendable, Hashable {
     /// Further extensions, in the order given.
     public let extensions: [CertificateOption]
 
+    /// The critical options that these restrictions make, in byte order.
+    let criticalOptions: [CertificateOption]
+    /// The extensions, permissions among them, in byte order.
+    let allExtensions: [CertificateOption]
+
     /// The longest command and the longest extension value, in bytes.
     public static let maximumTextBytes = 4_096
 
@@ -52,6 +57,17 @@ public struct UserOptions: Sendable, Hashable {
         self.verifyRequired = verifyRequired
         self.permissions = permissions
         self.extensions = extensions
+        // Made once: one set of options is often asked for with many keys.
+        var critical: [CertificateOption] = []
+        if let forceCommand { critical.append(.text(.forceCommand, forceCommand)) }
+        if !sourceAddresses.isEmpty {
+            critical.append(.text(.sourceAddress, sourceAddresses.map(\.description).joined(separator: ",")))
+        }
+        if verifyRequired { critical.append(.flag(.verifyRequired)) }
+        criticalOptions = critical
+        allExtensions = (extensions + permissions.map { .flag($0.extensionName) }).sorted {
+            $0.name < $1.name
+        }
     }
 
     /// An extension from `NAME` or `NAME=VALUE`.
@@ -104,21 +120,5 @@ public struct UserOptions: Sendable, Hashable {
 
     private static func listText(_ blocks: [AddressBlock]) -> String {
         blocks.map(\.description).joined(separator: ",")
-    }
-
-    /// The critical options that these restrictions make, in byte order.
-    var criticalOptions: [CertificateOption] {
-        var options: [CertificateOption] = []
-        if let forceCommand { options.append(.text(.forceCommand, forceCommand)) }
-        if !sourceAddresses.isEmpty {
-            options.append(.text(.sourceAddress, Self.listText(sourceAddresses)))
-        }
-        if verifyRequired { options.append(.flag(.verifyRequired)) }
-        return options
-    }
-
-    /// The extensions, permissions among them, in byte order.
-    var allExtensions: [CertificateOption] {
-        (extensions + permissions.map { .flag($0.extensionName) }).sorted { $0.name < $1.name }
     }
 }

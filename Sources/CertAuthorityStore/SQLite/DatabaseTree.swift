@@ -14,16 +14,11 @@ struct DatabaseTree: HashSource {
         let tileLevel = level / 8
         let width = UInt64(1) << UInt64(level % 8)
         let first = index * width
-        let stored = try Row.fetchOne(
-            db, sql: "SELECT hashes FROM tiles WHERE level = ? AND position = ?",
-            arguments: [tileLevel, Int64(bitPattern: first / 256)])
+        let stored = try storedTile(Tile(.hashes(level: tileLevel), index: first / 256))
         var hashes: [Hash] = []
         if let stored {
-            let data = try stored.decode(Data.self, atIndex: 0)
-            let tile = try HashTile(
-                try Tile(.hashes(level: tileLevel), index: first / 256, width: 256), bytes: Array(data).span)
             let start = Int(first % 256)
-            hashes = Array(tile.hashes[start..<(start + Int(width))])
+            hashes = Array(stored.hashes[start..<(start + Int(width))])
         } else if tileLevel == 0 {
             hashes = try leafHashes(first..<(first + width))
         } else {
@@ -32,6 +27,14 @@ struct DatabaseTree: HashSource {
             }
         }
         return try root(hashes)
+    }
+
+    /// A complete hash tile as it is stored, nil when it is not there.
+    func storedTile(_ tile: Tile) throws -> HashTile? {
+        let data = try Data.fetchOne(
+            db, sql: "SELECT hashes FROM tiles WHERE level = ? AND position = ?",
+            arguments: [tile.level, Int64(bitPattern: tile.index)])
+        return try data.map { try HashTile(tile, bytes: Array($0).span) }
     }
 
     /// The root of a complete tile, which is one hash of the tile above.

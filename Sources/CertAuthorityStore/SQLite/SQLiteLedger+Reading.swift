@@ -53,6 +53,22 @@ extension SQLiteLedger {
         }
     }
 
+    /// The exact bytes of a run of entries, which must be there.
+    public nonisolated func entries(_ range: Range<UInt64>) throws(CertAuthorityError) -> [[UInt8]] {
+        var entries: [[UInt8]] = []
+        try forEachEntry(from: range.lowerBound) { index, entry in
+            guard index < range.upperBound else { return false }
+            entries.append([UInt8](entry))
+            return true
+        }
+        guard entries.count == range.count else {
+            throw CertAuthorityError(
+                .logInconsistent,
+                "entries \(range.lowerBound)...\(range.upperBound - 1): \(entries.count) are there")
+        }
+        return entries
+    }
+
     /// Where the certificate with `serial` was recorded, nil when it never was.
     public nonisolated func entryIndex(serial: UInt64) throws(CertAuthorityError) -> UInt64? {
         try read { db in

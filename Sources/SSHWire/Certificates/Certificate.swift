@@ -6,20 +6,20 @@
 /// It keeps the very bytes that it was parsed from. ``verifySignature()`` reads those and never an encoding of the
 /// fields, so parser and writer need not agree for verification to be right. ``CertificateJudge`` decides whether
 /// it is good for something.
-public struct Certificate: Sendable, Hashable {
-    /// What the CA signed, taken apart.
-    public let fields: CertificateFields
+public struct Certificate: Sendable {
+    private let unsigned: UnsignedCertificate
     /// The CA's signature.
     public let signature: Signature
     /// The whole certificate as SSH sends it.
     public let encoded: [UInt8]
-    /// How many of those bytes the signature is over.
-    private let signedCount: Int
+
+    /// What the CA signed, taken apart.
+    public var fields: CertificateFields { unsigned.fields }
 
     /// The bytes that the signature is over.
     public var signedBytes: Span<UInt8> {
         @_lifetime(borrow self)
-        get { encoded.span.extracting(0..<signedCount) }
+        get { encoded.span.extracting(0..<unsigned.toBeSigned.count) }
     }
 
     /// Parses a certificate to its last byte (draft-ietf-sshm-cert-01, section 2.1).
@@ -29,9 +29,10 @@ public struct Certificate: Sendable, Hashable {
                 .tooLong, "certificate: \(encoded.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
         }
         var reader = WireReader(encoded)
-        fields = try CertificateFields(from: &reader)
-        signedCount = reader.offset
-        signature = try Signature(encoded: try reader.readString("signature", upTo: Limits.signatureBytes))
+        let fields = try CertificateFields(from: &reader)
+        let signed = [UInt8](encoded.extracting(0..<reader.offset))
+        signature = try Signature(
+            encoded: try reader.readString("signature", upTo: Limits.signatureBytes))
         try reader.finish("certificate")
         guard signature.algorithm.keyType == fields.signatureKey.keyType else {
             throw SSHWireError(
@@ -39,6 +40,7 @@ public struct Certificate: Sendable, Hashable {
                 "signature: made by \(signature.algorithm.rawValue), but the signature key is "
                     + fields.signatureKey.keyType.rawValue)
         }
+        unsigned = UnsignedCertificate(uncheckedFields: fields, toBeSigned: signed)
         self.encoded = [UInt8](encoded)
     }
 
@@ -55,6 +57,38 @@ public struct Certificate: Sendable, Hashable {
         try self.init(encoded: writer.bytes)
     }
 
+    /// Joins what was to be signed and its signature to a certificate, which must say field by field what was expected.
+    ///
+    /// Reads the result as a parser would, but compares instead of taking copies: an issuer does this for each
+    /// certificate before it leaves.
+    ///
+    /// - Throws: `.typeMismatch`, naming the first field that differs.
+    public init(expecting unsigned: UnsignedCertificate, signature: Signature) throws(SSHWireError) {
+        let (fields, toBeSigned) = (unsigned.fields, unsigned.toBeSigned)
+        var writer = WireWriter(reserving: toBeSigned.count + signature.blob.count + 64)
+        writer.writeRaw(toBeSigned)
+        writer.writeNested { signature.write(to: &$0) }
+        guard writer.bytes.count <= Limits.keyBlobBytes else {
+            throw SSHWireError(
+                .tooLong,
+                "certificate: \(writer.bytes.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
+        }
+        var reader = WireReader(writer.bytes.span)
+        if let difference = try fields.firstDifference(readFrom: &reader) {
+            throw SSHWireError(.typeMismatch, "its \(difference) is not what was expected")
+        }
+        guard reader.offset == toBeSigned.count else {
+            throw SSHWireError(
+                .trailingBytes, "\(toBeSigned.count) bytes were signed, \(reader.offset) expected")
+        }
+        guard signature.algorithm.keyType == fields.signatureKey.keyType else {
+            throw SSHWireError(.typeMismatch, "its signature algorithm is not its signature key's")
+        }
+        self.unsigned = unsigned
+        self.signature = signature
+        encoded = writer.bytes
+    }
+
     /// Checks that the signature key signed these bytes. Says nothing about whether that key may.
     public func verifySignature() throws(SSHWireError) {
         try fields.signatureKey.verify(signature, over: signedBytes, presence: .notRequired)
@@ -65,4 +99,10 @@ public struct Certificate: Sendable, Hashable {
 
     /// SHA-256 of the whole certificate.
     public var sha256: [UInt8] { Digest.sha256(encoded) }
+}
+
+extension Certificate: Hashable {
+    public static func == (one: Certificate, other: Certificate) -> Bool { one.encoded == other.encoded }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(encoded) }
 }

@@ -55,8 +55,10 @@ public struct CertificateFields: Sendable, Hashable {
         self.principals = principals
         self.validAfter = validAfter
         self.validBefore = validBefore
-        self.criticalOptions = criticalOptions.sorted { $0.name < $1.name }
-        self.extensions = extensions.sorted { $0.name < $1.name }
+        // Most certificates have one option or none, and sorting takes a copy.
+        self.criticalOptions =
+            criticalOptions.count < 2 ? criticalOptions : criticalOptions.sorted { $0.name < $1.name }
+        self.extensions = extensions.count < 2 ? extensions : extensions.sorted { $0.name < $1.name }
         self.reserved = reserved
         self.signatureKey = signatureKey
     }
@@ -70,7 +72,7 @@ public struct CertificateFields: Sendable, Hashable {
         writer.write(serial)
         writer.write(kind.rawValue)
         writer.writeString(keyID)
-        writer.writeNested { writer in
+        writer.writeNested { [principals] writer in
             for principal in principals { writer.writeString(principal) }
         }
         writer.write(validAfter.seconds)
@@ -87,21 +89,6 @@ public struct CertificateFields: Sendable, Hashable {
         var reader = WireReader(toBeSigned)
         try self.init(from: &reader)
         try reader.finish("to be signed")
-    }
-
-    /// The name of the first field in which `other` differs, nil when none does.
-    public func firstDifference(from other: CertificateFields) -> StaticString? {
-        if nonce != other.nonce { return "nonce" }
-        if key != other.key { return "key" }
-        if serial != other.serial { return "serial" }
-        if kind != other.kind { return "type" }
-        if keyID != other.keyID { return "key ID" }
-        if principals != other.principals { return "principals" }
-        if validAfter != other.validAfter || validBefore != other.validBefore { return "validity" }
-        if criticalOptions != other.criticalOptions { return "critical options" }
-        if extensions != other.extensions { return "extensions" }
-        if reserved != other.reserved { return "reserved field" }
-        return signatureKey == other.signatureKey ? nil : "signature key"
     }
 
     /// Reads the fields up to and with the signature key.

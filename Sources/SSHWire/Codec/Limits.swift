@@ -52,3 +52,58 @@ extension Limits {
     /// A KRL's comment, or a reserved field, in bytes. Ours.
     public static let krlTextBytes = 4_096
 }
+
+/// Lines and files of text.
+extension Limits {
+    /// One line of a text file, in bytes: the base64 of the largest key blob takes 350 KB, options and a comment
+    /// the rest. OpenSSH sets no limit (`getline`).
+    public static let textLineBytes = 384 << 10
+    /// A text file, in bytes: 100,000 hosts with an Ed25519 key each take 12 MB.
+    public static let textFileBytes = 64 << 20
+    /// Lines of a text file, blank ones counted.
+    public static let textFileLines = 1 << 20
+    /// A key's comment, in bytes; usually a file's path or `user@host`.
+    public static let commentBytes = 4_096
+    /// One list of patterns, in bytes: `match_pattern_list` (match.c) holds one pattern to 1,023, sshd a whole line
+    /// to nothing; matching takes pattern times name steps.
+    public static let patternListBytes = 16 << 10
+    /// What a list of patterns is matched with, in bytes: a host name of 253 with brackets and a port, a user's
+    /// mail address (RFC 5321: 254).
+    public static let matchedNameBytes = 1_024
+    /// Options on one line. OpenSSH takes 4,096 `permitopen` (`SSH_AUTHOPT_PERMIT_MAX`).
+    public static let keyOptions = 4_096
+    /// An SSHSIG namespace, in bytes. OpenSSH sets none; names are like "git" or "name@domain".
+    public static let namespaceBytes = 256
+    /// An SSHSIG signature without its armour, in bytes: a key or certificate, a signature, names.
+    public static let sshSignatureBytes = keyBlobBytes + (8 << 10)
+}
+
+/// The ssh-agent protocol.
+extension Limits {
+    /// A message in either direction, in bytes, its length field not counted (`AGENT_MAX_LEN` in ssh-agent.c).
+    public static let agentMessageBytes = 256 << 10
+    /// Identities in one list (`MAX_AGENT_IDENTITIES` in authfd.c).
+    public static let agentIdentities = 2_048
+    /// A constraint extension's content, in bytes: OpenSSH's largest lists 1,024 destinations.
+    public static let agentConstraintBytes = 128 << 10
+}
+
+/// Private keys.
+extension Limits {
+    /// A private key's file, in bytes: an RSA-16384 key takes 13 KB in the longest of its forms. OpenSSH reads up to
+    /// 1 MiB (`MAX_KEY_FILE_SIZE` in authfile.h).
+    public static let privateKeyFileBytes = 64 << 10
+    /// A private key's comment, in bytes (ssh-keygen takes 1,024 from a terminal, more as an argument).
+    public static let privateKeyCommentBytes = 4 << 10
+    /// bcrypt rounds of an encrypted key: a million are 40 minutes of work. ssh-keygen makes 16 or 24 unless `-a`
+    /// asks for more, and has no limit.
+    public static let bcryptRounds = 1 << 20
+    /// The salt of an encrypted key, in bytes; ssh-keygen and openssl make 8 or 16.
+    public static let keySaltBytes = 1 << 10
+    /// PBKDF2 iterations of an encrypted PEM file: ten million take some seconds. openssl makes 2,048.
+    public static let pbkdf2Iterations = 10_000_000
+    /// What scrypt may take for an encrypted PEM file, in bytes: openssl's own choice takes 16 MiB.
+    public static let scryptMemoryBytes = 128 << 20
+    /// How often scrypt may pass over its memory for an encrypted PEM file (p); openssl's own choice is 1.
+    public static let scryptPasses = 16
+}

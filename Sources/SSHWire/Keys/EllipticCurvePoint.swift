@@ -4,15 +4,8 @@
 import COpenSSL
 
 extension Curve {
-    var opensslName: String {
-        switch self {
-        case .p256: "P-256"
-        case .p384: "P-384"
-        case .p521: "P-521"
-        }
-    }
-
-    private var identifier: Int32 {
+    /// libcrypto's number for the curve.
+    var identifier: Int32 {
         switch self {
         case .p256: NID_X9_62_prime256v1
         case .p384: NID_secp384r1

@@ -12,17 +12,17 @@ import COpenSSL
 
     deinit { unsafe EVP_PKEY_free(pointer) }
 
-    /// Builds a key from parameters that `fill` pushes.
+    /// Builds a key from parameters that `fill` pushes; what they point to must live until `fill`'s caller is done.
     ///
     /// - Parameter selection: `DAYPASS_PKEY_PUBLIC_KEY` or `DAYPASS_PKEY_KEYPAIR`.
     convenience init(
-        type: String, selection: Int32, _ fill: (OpaquePointer) -> Bool
+        type: String, selection: Int32, _ fill: (LibcryptoParameters) -> Bool
     ) throws(SSHWireError) {
         guard let builder = unsafe OSSL_PARAM_BLD_new() else { throw .libcrypto("no memory") }
         defer { unsafe OSSL_PARAM_BLD_free(builder) }
-        guard unsafe fill(builder), let parameters = unsafe OSSL_PARAM_BLD_to_param(builder) else {
-            throw .libcrypto("key parameters")
-        }
+        guard unsafe fill(LibcryptoParameters(builder)),
+            let parameters = unsafe OSSL_PARAM_BLD_to_param(builder)
+        else { throw .libcrypto("key parameters") }
         defer { unsafe OSSL_PARAM_free(parameters) }
         let context = unsafe EVP_PKEY_CTX_new_from_name(nil, type, nil)
         defer { unsafe EVP_PKEY_CTX_free(context) }
@@ -38,25 +38,22 @@ import COpenSSL
 
     /// The public half of an ECDSA key.
     convenience init(_ curve: Curve, point: [UInt8]) throws(SSHWireError) {
-        try unsafe self.init(type: "EC", selection: DAYPASS_PKEY_PUBLIC_KEY) { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.opensslName, 0)
-                == 1
-                && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, point.count) == 1
+        try self.init(type: "EC", selection: DAYPASS_PKEY_PUBLIC_KEY) { parameters in
+            parameters.push("group", curve.libcryptoName) && parameters.push("pub", point)
         }
+        withExtendedLifetime(point) {}
     }
 
     /// The public half of an RSA key.
     convenience init(modulus: [UInt8], exponent: [UInt8]) throws(SSHWireError) {
         let n = unsafe BN_bin2bn(modulus, Int32(clamping: modulus.count), nil)
         let e = unsafe BN_bin2bn(exponent, Int32(clamping: exponent.count), nil)
-        // The builder keeps the pointers until the key is made.
         defer {
             unsafe BN_free(n)
             unsafe BN_free(e)
         }
-        try unsafe self.init(type: "RSA", selection: DAYPASS_PKEY_PUBLIC_KEY) { builder in
-            unsafe OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1
-                && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1
+        try self.init(type: "RSA", selection: DAYPASS_PKEY_PUBLIC_KEY) { parameters in
+            unsafe parameters.push("n", n) && parameters.push("e", e)
         }
     }
 
@@ -72,7 +69,46 @@ import COpenSSL
     }
 }
 
+/// Parameters of a key that is being built.
+///
+/// libcrypto's builder copies neither names nor values before the key is made. A Swift string that is passed to C lives
+/// only for that call, so names and texts are literals here.
+@safe struct LibcryptoParameters {
+    private let builder: OpaquePointer
+
+    fileprivate init(_ builder: OpaquePointer) { unsafe self.builder = builder }
+
+    /// Adds a text.
+    func push(_ name: StaticString, _ text: StaticString) -> Bool {
+        unsafe OSSL_PARAM_BLD_push_utf8_string(builder, characters(name), characters(text), 0) == 1
+    }
+
+    /// Adds bytes.
+    func push(_ name: StaticString, _ bytes: [UInt8]) -> Bool {
+        // An array's storage stays where it is for as long as the array does and nobody changes it.
+        unsafe OSSL_PARAM_BLD_push_octet_string(builder, characters(name), bytes, bytes.count) == 1
+    }
+
+    /// Adds a number.
+    func push(_ name: StaticString, _ number: OpaquePointer?) -> Bool {
+        unsafe OSSL_PARAM_BLD_push_BN(builder, characters(name), number) == 1
+    }
+
+    private func characters(_ literal: StaticString) -> UnsafePointer<CChar>? {
+        unsafe UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+}
+
 extension Curve {
+    /// libcrypto's name of the curve.
+    var libcryptoName: StaticString {
+        switch self {
+        case .p256: "P-256"
+        case .p384: "P-384"
+        case .p521: "P-521"
+        }
+    }
+
     /// The digest that SSH pairs with the curve (RFC 5656, section 6.2.1).
     @safe var digest: OpaquePointer? {
         switch self {

@@ -66,8 +66,8 @@ extension KeyRevocationList {
 
 extension KeyRevocationList.Builder {
     fileprivate init(headerFrom reader: inout WireReader) throws(SSHWireError) {
-        // sshd takes a file that doesn't start so for a list of public keys, and lines that are no key for comments:
-        // an empty or foreign file revokes nobody without a word (sshkey_check_revoked in authfile.c).
+        // sshd takes a file that doesn't start so for a list of public keys: an empty one revokes nobody without a
+        // word (sshkey_check_revoked in authfile.c).
         let magic = [UInt8](try reader.readRaw("KRL magic", count: KeyRevocationList.magic.count))
         guard magic == KeyRevocationList.magic else {
             throw SSHWireError(.invalidValue, "KRL: it does not start with \"SSHKRL\"")

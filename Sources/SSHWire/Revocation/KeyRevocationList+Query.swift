@@ -24,6 +24,14 @@ extension KeyRevocationList {
         return revocation(of: authority, as: .authority)
     }
 
+    /// The first rule that revokes a certificate, nil when none does.
+    public func revocation(of certificate: Certificate) -> Revocation? {
+        let fields = certificate.fields
+        return revocation(
+            ofCertificateFor: fields.key, serial: fields.serial, keyID: fields.keyID,
+            signedBy: fields.signatureKey)
+    }
+
     private func revocation(of key: PublicKey, as subject: Revocation.Subject) -> Revocation? {
         if !sha1Digests.isEmpty, isPresent(Digest.insecureSHA1(key.encoded), in: sha1Digests) {
             return .sha1(subject)

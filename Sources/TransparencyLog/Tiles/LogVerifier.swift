@@ -13,7 +13,8 @@
 /// Its memory does not grow with the log as long as ``takeCompletedTiles()`` is called now and then.
 public struct LogVerifier: Sendable {
     private var builder = TreeBuilder()
-    private let expected: [TreeHead]
+    // Smaller sizes first; `checked` counts those that were met.
+    var expected: [TreeHead]
     private var checked = 0
 
     /// Expects the log to have each of these roots at its size, in any order; the same size may occur twice.

@@ -1,0 +1,33 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import CertAuthority
+public import SSHWire
+
+/// What the entries of a ledger mean.
+extension SQLiteLedger {
+    /// The issuance that entry number `index` records.
+    ///
+    /// - Throws: `.logInconsistent` when the entry is not there or records something else.
+    public nonisolated func issuance(at index: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
+        guard let bytes = try entry(at: index),
+            case .issuance(let record) = try LogEntry(encoded: bytes.span).event
+        else {
+            throw CertAuthorityError(
+                .logInconsistent, "entry \(index) should record a certificate and does not",
+                hint: "check the log with: daypass log verify")
+        }
+        return record
+    }
+
+    /// The keys that are revoked themselves, for which nothing is issued any more.
+    public nonisolated func revokedKeys() throws(CertAuthorityError) -> Set<PublicKey> {
+        var keys: Set<PublicKey> = []
+        for (_, entry) in try revocations() {
+            if case .revocation(let record) = entry.event, case .key(let key) = record.target {
+                keys.insert(key)
+            }
+        }
+        return keys
+    }
+}

@@ -1,0 +1,176 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import CertAuthorityStore
+import SSHWire
+import TransparencyLog
+
+struct Log: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Read, prove and verify what the CA has done.",
+        subcommands: [
+            LogList.self, LogShow.self, LogVerify.self, LogProve.self, LogExport.self, LogRecover.self,
+        ])
+}
+
+/// An entry as programs read it: the fields that its kind has.
+struct EntryReport: Encodable {
+    let index: UInt64
+    let time: String
+    let requester: String
+    let event: String
+    let summary: String
+    let serial: String?
+    let keyID: String?
+    let principals: [String]?
+    let validAfter: String?
+    let validBefore: String?
+    let fingerprint: String?
+    let authority: String?
+    let reasons: [String]?
+
+    init(_ index: UInt64, _ entry: LogEntry) {
+        self.index = index
+        time = "\(UnixTime(seconds: entry.milliseconds / 1_000))"
+        requester = entry.requester.text.string
+        event = entry.event.name
+        summary = entry.event.summary
+        let fields: CertificateFields? =
+            if case .issuance(let record) = entry.event { record.fields } else { nil }
+        serial = fields.map { String($0.serial) } ?? entry.event.revokedSerial
+        keyID = fields?.keyID.string
+        validAfter = fields.map { "\($0.validAfter)" }
+        validBefore = fields.map { "\($0.validBefore)" }
+        authority = fields?.signatureKey.fingerprint
+        switch entry.event {
+        case .issuance(let record):
+            (principals, fingerprint, reasons) = (
+                record.fields.principals.map(\.string), record.fields.key.fingerprint, nil
+            )
+        case .refusal(let record):
+            principals = record.principals.map(\.string)
+            (fingerprint, reasons) = (record.keyFingerprint.string, record.reasons.map(\.string))
+        case .revocation(let record):
+            (principals, fingerprint, reasons) = (nil, nil, [record.reason.string])
+        case .authority(let record): (principals, fingerprint, reasons) = (nil, record.key.fingerprint, nil)
+        case .recovery: (principals, fingerprint, reasons) = (nil, nil, nil)
+        }
+    }
+}
+
+extension LogEntry.Event {
+    /// The event's kind in a word.
+    var name: String {
+        switch self {
+        case .issuance: "issued"
+        case .refusal: "refused"
+        case .revocation: "revoked"
+        case .authority(let record):
+            switch record.change {
+            case .created: "key-created"
+            case .imported: "key-imported"
+            case .entrusted: "key-in-agent"
+            }
+        case .recovery: "recovered"
+        }
+    }
+
+    /// One line for people; escaped.
+    var summary: String {
+        switch self {
+        case .issuance(let record):
+            let fields = record.fields
+            return "\(fields.kind.name) \(fields.keyID.string.escapedForTerminal) for "
+                + fields.principals.map(\.string.escapedForTerminal).joined(separator: ",")
+                + " until \(fields.validBefore)"
+        case .refusal(let record):
+            return "\(record.kind.name) \(record.identity.text.string.escapedForTerminal): "
+                + record.reasons.map(\.string.escapedForTerminal).joined(separator: "; ")
+        case .revocation(let record):
+            let what =
+                switch record.target {
+                case .serial(let serial, _): "serial \(serial)"
+                case .keyID(let keyID, _): "key ID \(keyID.string.escapedForTerminal)"
+                case .key(let key): "key \(key.fingerprint)"
+                }
+            return "\(what): \(record.reason.string.escapedForTerminal)"
+        case .authority(let record): return "\(record.role.name) key \(record.key.fingerprint)"
+        case .recovery(let record): return "after entries up to \(record.knownSize) were lost"
+        }
+    }
+
+    fileprivate var revokedSerial: String? {
+        if case .revocation(let record) = self, case .serial(let serial, _) = record.target {
+            return String(serial)
+        }
+        return nil
+    }
+}
+
+struct LogList: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the log's entries, oldest first.")
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var format: FormatOptions
+
+    @Option(help: ArgumentHelp("Start at this entry.", valueName: "N"))
+    var from: UInt64 = 0
+
+    @Option(help: ArgumentHelp("Show so many, the newest unless --from is given (0: all).", valueName: "N"))
+    var limit: UInt64 = 50
+
+    func run() throws {
+        let ledger = try CAHome(home).ledger()
+        let size = try ledger.size()
+        let start = from > 0 || limit == 0 || size <= limit ? from : size - limit
+        var reports: [EntryReport] = []
+        try ledger.forEachEntry(from: start) { index, bytes in
+            reports.append(EntryReport(index, try LogEntry(encoded: bytes)))
+            return limit == 0 || reports.count < limit
+        }
+        guard format.format == .text else { return try JSONOutput.write(reports) }
+        Table(
+            ["ENTRY", "TIME", "BY", "EVENT", "WHAT"],
+            reports.map {
+                [String($0.index), $0.time, $0.requester.escapedForTerminal, $0.event, $0.summary]
+            }
+        ).print()
+        if start > 0, from == 0 { Terminal.note("\(start) older entries: daypass log list --limit 0") }
+    }
+}
+
+struct LogShow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one entry, or the log's checkpoint.")
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var format: FormatOptions
+
+    @Argument(help: ArgumentHelp("The entry's number; without it, the checkpoint.", valueName: "N"))
+    var index: UInt64?
+
+    func run() throws {
+        let ledger = try CAHome(home).ledger()
+        guard let index else { return Terminal.write(try ledger.checkpoint().bytes) }
+        guard let bytes = try ledger.entry(at: index) else {
+            throw CertAuthorityError(
+                .notFound, "the log has \(try ledger.size()) entries, counted from 0; there is no \(index)")
+        }
+        let report = EntryReport(index, try LogEntry(encoded: bytes.span))
+        guard format.format == .text else { return try JSONOutput.write(report) }
+        Terminal.say("entry \(index), \(bytes.count) bytes, hash \(MerkleHash.leaf(bytes.span).base64)")
+        let rows: [(String, String?)] = [
+            ("time", report.time), ("by", report.requester), ("event", report.event),
+            ("key ID", report.keyID),
+            ("serial", report.serial), ("principals", report.principals?.joined(separator: ", ")),
+            ("valid from", report.validAfter), ("valid to", report.validBefore), ("key", report.fingerprint),
+            ("CA", report.authority), ("reasons", report.reasons?.joined(separator: "; ")),
+        ]
+        for (name, value) in rows {
+            if let value { Terminal.say("  \(name.padded(11))\(value.escapedForTerminal)") }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import CertAuthorityStore
+import SSHWire
+
+struct Revoke: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Record that a certificate or key is no longer to be trusted.",
+        discussion: """
+            Hosts learn of it from the list that `daypass krl build` makes. A certificate is revoked by its serial, by its \
+            key ID, or by its file; a key by its file, and then every certificate on it is revoked too.
+            """)
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var format: FormatOptions
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Serials of certificates that this CA issued.", valueName: "N"))
+    var serial: [UInt64] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Key IDs of certificates that this CA issued.", valueName: "ID"))
+    var keyID: [String] = []
+
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Files of public keys.", valueName: "FILE"))
+    var key: [String] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Files of certificates that this CA signed.", valueName: "FILE"))
+    var certificate: [String] = []
+
+    @Option(help: ArgumentHelp("Why; it stays in the log.", valueName: "TEXT"))
+    var reason: String
+
+    func validate() throws {
+        guard !(serial.isEmpty && keyID.isEmpty && key.isEmpty && certificate.isEmpty) else {
+            throw ValidationError("Nothing to revoke: give --serial, --key-id, --key or --certificate")
+        }
+    }
+
+    private struct Report: Encodable {
+        let what: String
+        let logIndex: UInt64
+        let expires: String?
+    }
+
+    func run() async throws {
+        let home = try CAHome(home)
+        let requester = try localRequester()
+        // Everything is looked up before anything is recorded.
+        let records = try targets(home).map { target, expires in
+            try RevocationRecord(target: target, expires: expires, reason: reason)
+        }
+        let ledger = try home.ledger(signing: try home.unlock([.log], passphrase).key(.log))
+        let receipts = try await ledger.append(
+            records.map { .revocation($0, requester: requester) }, at: millisecondsNow())
+        try home.publishCheckpoint(ledger)
+        let reports = zip(records, receipts).map { record, receipt in
+            Report(
+                what: describe(record.target), logIndex: receipt.index,
+                expires: record.expires.map { "\($0)" })
+        }
+        guard format.format == .text else { return try JSONOutput.write(reports) }
+        for report in reports {
+            let rest = report.expires.map { ", which would end at \($0)" } ?? ""
+            Terminal.say("revoked \(report.what)\(rest) (log entry \(report.logIndex))")
+        }
+        Terminal.complain(
+            "hint", "hosts don't know yet: daypass krl build -o FILE, and install it as their RevokedKeys")
+    }
+
+    private func targets(_ home: CAHome) throws -> [(RevocationRecord.Target, UnixTime?)] {
+        let reader = try home.ledger()
+        var targets: [(RevocationRecord.Target, UnixTime?)] = []
+        for number in serial {
+            guard number != 0 else {
+                throw CertAuthorityError(
+                    .invalidRequest, "--serial 0: no sshd can revoke it, and this CA never issues it")
+            }
+            guard let index = try reader.entryIndex(serial: number) else {
+                throw CertAuthorityError(
+                    .notFound, "serial \(number) was never issued here",
+                    hint: "if you have the certificate: --certificate FILE")
+            }
+            let fields = try reader.issuance(at: index).fields
+            targets.append((.serial(number, authority: fields.signatureKey), fields.validBefore))
+        }
+        for text in keyID {
+            let indexes = try reader.entryIndexes(keyID: ExactText(text))
+            guard !indexes.isEmpty else {
+                throw CertAuthorityError(
+                    .notFound, "key ID \"\(text.escapedForTerminal)\" was never issued here")
+            }
+            let issued = try indexes.map { try reader.issuance(at: $0).fields }
+            for authority in Set(issued.map(\.signatureKey)) {
+                let last = issued.filter { $0.signatureKey == authority }.map(\.validBefore).max()
+                targets.append((.keyID(ExactText(text), authority: authority), last))
+            }
+        }
+        for path in key { targets.append((.key(try PublicKeyFile.read(path)), nil)) }
+        for path in certificate { targets.append(try target(path, home)) }
+        return targets
+    }
+
+    private func target(_ path: String, _ home: CAHome) throws -> (RevocationRecord.Target, UnixTime?) {
+        guard case .certificate(let certificate) = try PublicKeyFile.readLine(path).content else {
+            throw CertAuthorityError(
+                .invalidRequest, "\(path.escapedForTerminal): a plain key, a certificate expected",
+                hint: "use --key to revoke a key")
+        }
+        let fields = certificate.fields
+        let role: AuthorityRole = fields.kind == .user ? .user : .host
+        guard try home.publicKey(role) == fields.signatureKey else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "\(path.escapedForTerminal): signed by \(fields.signatureKey.fingerprint), which is not this CA's \(role.name) key"
+            )
+        }
+        do {
+            try certificate.verifySignature()
+        } catch {
+            throw CertAuthorityError(.invalidRequest, "\(path.escapedForTerminal): \(error.reason)")
+        }
+        guard fields.serial != 0 else {
+            return (.keyID(fields.keyID, authority: fields.signatureKey), fields.validBefore)
+        }
+        return (.serial(fields.serial, authority: fields.signatureKey), fields.validBefore)
+    }
+
+    private func describe(_ target: RevocationRecord.Target) -> String {
+        switch target {
+        case .serial(let serial, _): "serial \(serial)"
+        case .keyID(let keyID, _): "key ID \"\(keyID.string.escapedForTerminal)\""
+        case .key(let key): "key \(key.fingerprint)"
+        }
+    }
+}

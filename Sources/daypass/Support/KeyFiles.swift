@@ -1,0 +1,54 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import SSHWire
+
+/// Public keys in files.
+enum PublicKeyFile {
+    /// The largest one, in bytes.
+    static let maximumBytes = 64 << 10
+
+    /// Reads a file with one plain public key.
+    ///
+    /// - Throws: for certificates and private keys, saying what the file is.
+    static func read(_ path: String) throws -> PublicKey {
+        let line = try readLine(path)
+        guard case .key(let key) = line.content else {
+            throw CertAuthorityError(
+                .invalidRequest, "\(path.escapedForTerminal): a certificate, a plain public key is needed")
+        }
+        return key
+    }
+
+    /// Reads a file with one key or certificate.
+    static func readLine(_ path: String) throws -> PublicKeyLine {
+        do {
+            return try PublicKeyLine(file: try FileIO.read(path, maximumBytes: maximumBytes))
+        } catch let error as SSHWireError {
+            throw CertAuthorityError(.invalidRequest, "\(path.escapedForTerminal): \(error.reason)")
+        }
+    }
+
+    /// Writes a key's line.
+    static func write(_ key: PublicKey, comment: String, to path: String) throws {
+        let line = try PublicKeyLine(.key(key), comment: ExactText(comment))
+        try FileIO.write(line.text + "\n", to: path, mode: 0o644)
+    }
+}
+
+/// Private keys in files.
+enum PrivateKeyFile {
+    /// Parses a key file's content.
+    ///
+    /// - Throws: `.passphrase` when it needs one, or another one.
+    static func parse(_ contents: SecretBytes, path: String, passphrase: SecretBytes?) throws -> PrivateKey {
+        do {
+            return try PrivateKey(fileContents: contents, passphrase: passphrase)
+        } catch {
+            let code: CertAuthorityError.Code =
+                error.code == .passphraseRequired || error.code == .wrongPassphrase ? .passphrase : .key
+            throw CertAuthorityError(code, "\(path.escapedForTerminal): \(error.reason)")
+        }
+    }
+}

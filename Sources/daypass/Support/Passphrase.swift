@@ -1,0 +1,89 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import SSHWire
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// How a command gets the passphrase of the CA's keys.
+struct PassphraseOptions: ParsableArguments {
+    @Option(
+        name: .customLong("passphrase-file"),
+        help: ArgumentHelp("Read the passphrase from this file's first line (mode 0600).", valueName: "FILE"))
+    var file: String?
+
+    /// The passphrase: from the file, else asked for.
+    func obtain(prompt: String) throws -> SecretBytes {
+        if let file { return try Passphrase.read(file) }
+        return try Terminal.askPassphrase(prompt)
+    }
+}
+
+enum Passphrase {
+    /// The longest one, in bytes.
+    static let maximumBytes = 1_024
+
+    /// Reads a file's first line; the rest must be empty.
+    static func read(_ path: String) throws -> SecretBytes {
+        let content = try FileIO.readSecret(path, maximumBytes: maximumBytes + 1)
+        let length = content.withSpan { bytes -> Int? in
+            let end = bytes.indices.first { bytes[$0] == UInt8(ascii: "\n") } ?? bytes.count
+            return end >= bytes.count - 1 ? end : nil
+        }
+        guard let length, length > 0 else {
+            throw Failure("\(path.escapedForTerminal): one line with the passphrase expected")
+        }
+        return try prefix(content, length)
+    }
+
+    /// Reads up to a line's end, byte by byte, so that nothing of it is left in a buffer elsewhere.
+    static func readLine(from descriptor: Int32) throws -> SecretBytes {
+        var length = 0
+        let line = try unsafe SecretBytes(count: maximumBytes + 1) { target throws(SSHWireError) in
+            guard let start = target.baseAddress else { return }
+            while length < target.count {
+                let count = unsafe systemRead(descriptor, start + length, 1)
+                if count < 0, errno == EINTR { continue }
+                guard count == 1, unsafe target[length] != UInt8(ascii: "\n") else { break }
+                length += 1
+            }
+        }
+        guard (1...maximumBytes).contains(length) else {
+            throw Failure("a passphrase of 1 to \(maximumBytes) bytes is needed")
+        }
+        return try prefix(line, length)
+    }
+
+    private static func prefix(_ secret: SecretBytes, _ length: Int) throws -> SecretBytes {
+        try unsafe SecretBytes(count: length) { target throws(SSHWireError) in
+            secret.withSpan { bytes in
+                for index in 0..<length { unsafe target[index] = bytes[index] }
+            }
+        }
+    }
+
+    /// True when both hold the same bytes; takes the same time wherever they differ.
+    static func areEqual(_ one: SecretBytes, _ other: SecretBytes) -> Bool {
+        guard one.count == other.count else { return false }
+        return one.withSpan { first in
+            other.withSpan { second in
+                var difference: UInt8 = 0
+                for index in first.indices { difference |= first[index] ^ second[index] }
+                return difference == 0
+            }
+        }
+    }
+}
+
+/// read(2), which a method of the same name would hide.
+private func systemRead(_ descriptor: Int32, _ target: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    unsafe read(descriptor, target, count)
+}

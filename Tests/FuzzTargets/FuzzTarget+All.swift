@@ -1,0 +1,14 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+extension FuzzTarget {
+    /// Every target, one a parser.
+    public static let all: [FuzzTarget] = [
+        certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, privateKeyDER,
+        revocationList, sshsig, sshsigArmoured,
+        agentReply, addressList, hostPattern,
+        authorizedKeys, principals, knownHosts, allowedSigners, timestamp,
+        signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
+        logEntry, configuration, timeSpan,
+    ]
+}
