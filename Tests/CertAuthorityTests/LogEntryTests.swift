@@ -28,7 +28,7 @@ struct LogEntryTests {
             throw CertAuthorityError(.invalidRequest, "the sample is not approved")
         }
         let fields = approved.fields(serial: serial)
-        return .issuance(IssuanceRecord(fields: fields, toBeSigned: fields.toBeSigned))
+        return .issuance(try UnsignedCertificate(fields))
     }
 
     static let cases: [Case] =

@@ -104,9 +104,14 @@ struct ExampleFolderTests {
             Issue.record("an Ed25519 key expected")
             return
         }
-        let verifier = try NoteVerifier(name: try KeyName(configuration.origin), publicKey: bytes) {
-            _, message, signature in
-            (try? key.verify(Signature(.ed25519, blob: signature), over: message.span)) != nil
+        let name = try KeyName(configuration.origin)
+        let verifier = try NoteVerifier(name: name, publicKey: bytes) { _, message, signature in
+            do {
+                try key.verify(Signature(.ed25519, blob: signature), over: message.span)
+                return true
+            } catch {
+                return false
+            }
         }
         let checkpoint = try VerifiedCheckpoint(
             try SignedNote(try Self.bytes("checkpoint").span), origin: configuration.origin,
@@ -137,12 +142,18 @@ struct ExampleFolderTests {
 
     /// Why the bytes are no private key, nil when they are one.
     private func code(of bytes: [UInt8]) -> SSHWireError.Code? {
-        do {
-            _ = try PrivateKey(
-                fileContents: try unsafe SecretBytes(count: bytes.count) { unsafe $0.copyBytes(from: bytes) })
+        do throws(SSHWireError) {
+            let contents = try secret(bytes)
+            _ = try PrivateKey(fileContents: contents)
             return nil
         } catch {
             return error.code
+        }
+    }
+
+    private func secret(_ bytes: [UInt8]) throws(SSHWireError) -> SecretBytes {
+        try unsafe SecretBytes(count: bytes.count) { buffer throws(SSHWireError) in
+            unsafe buffer.copyBytes(from: bytes)
         }
     }
 }
