@@ -6,7 +6,7 @@ import Foundation
 import GRDB
 import TransparencyLog
 
-/// The log's tree as the database has it: complete tiles where they are stored, hashes of entries elsewhere.
+/// The log's tree as the database has it: complete tiles where they are stored, leaf hashes elsewhere.
 struct DatabaseTree: HashSource {
     let db: Database
 
@@ -50,13 +50,13 @@ struct DatabaseTree: HashSource {
 
     private func leafHashes(_ range: Range<UInt64>) throws -> [Hash] {
         let rows = try Data.fetchAll(
-            db, sql: "SELECT entry FROM entries WHERE position >= ? AND position < ? ORDER BY position",
+            db, sql: "SELECT hash FROM entries WHERE position >= ? AND position < ? ORDER BY position",
             arguments: [Int64(bitPattern: range.lowerBound), Int64(bitPattern: range.upperBound)])
         guard rows.count == range.count else {
             throw CertAuthorityError(
                 .logInconsistent,
                 "entries \(range.lowerBound)...\(range.upperBound - 1): \(rows.count) are there")
         }
-        return rows.map { MerkleHash.leaf(Array($0).span) }
+        return try rows.map { try Hash(Array($0).span) }
     }
 }
