@@ -124,7 +124,8 @@ public final class ApprovedIssuance: Sendable {
             return try UnsignedCertificate(
                 CertificateFields(
                     nonce: nonce, key: request.key, serial: serial, kind: request.kind,
-                    keyID: keyID(serial: serial), principals: request.principals.names, validAfter: validAfter,
+                    keyID: keyID(serial: serial), principals: request.principals.names,
+                    validAfter: validAfter,
                     validBefore: validBefore, criticalOptions: criticalOptions, extensions: extensions,
                     signatureKey: authority))
         } catch {
@@ -134,7 +135,8 @@ public final class ApprovedIssuance: Sendable {
 
     /// True when `fields` are what was approved, with a serial that is not 0.
     func isApproval(of fields: CertificateFields) -> Bool {
-        fields.serial != 0 && fields.nonce == nonce && fields.key == request.key && fields.kind == request.kind
+        fields.serial != 0 && fields.nonce == nonce && fields.key == request.key
+            && fields.kind == request.kind
             && fields.keyID == keyID(serial: fields.serial) && fields.principals == request.principals.names
             && fields.validAfter == validAfter && fields.validBefore == validBefore
             && fields.criticalOptions == criticalOptions && fields.extensions == extensions
