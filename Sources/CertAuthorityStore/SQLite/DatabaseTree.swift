@@ -31,10 +31,13 @@ struct DatabaseTree: HashSource {
 
     /// A complete hash tile as it is stored, nil when it is not there.
     func storedTile(_ tile: Tile) throws -> HashTile? {
-        let data = try Data.fetchOne(
+        // A row, not its value: a damaged row without bytes is not a tile that isn't there.
+        let row = try Row.fetchOne(
             db, sql: "SELECT hashes FROM tiles WHERE level = ? AND position = ?",
             arguments: [tile.level, Int64(bitPattern: tile.index)])
-        return try data.map { try HashTile(tile, bytes: Array($0).span) }
+        guard let row else { return nil }
+        let bytes = Array(try row.decode(Data.self, atIndex: 0))
+        return try HashTile(tile, bytes: bytes.span)
     }
 
     /// The root of a complete tile, which is one hash of the tile above.
