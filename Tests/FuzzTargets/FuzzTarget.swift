@@ -35,6 +35,10 @@ public struct FuzzTarget: Sendable {
     public func run(_ input: [UInt8]) throws(BrokenProperty) -> Outcome { try body(input) }
 }
 
+extension FuzzTarget: CustomStringConvertible {
+    public var description: String { name }
+}
+
 /// Something that must hold for every input and doesn't for this one.
 public struct BrokenProperty: Error, CustomStringConvertible {
     /// What should have held.
