@@ -23,13 +23,37 @@ extension FuzzTarget {
             try attempt { try KeyOrCertificate(encoded: input) } == .certificate(certificate),
             "a certificate is read as a certificate")
         try require(try attempt { try PublicKey(encoded: input) } == nil, "a certificate is no plain key")
-        try require(
-            try attempt {
-                try Certificate(expecting: fields, toBeSigned: signed, signature: certificate.signature)
-            } == certificate, "a certificate is what its fields make one expect")
+        try issue(certificate, fields, signed)
         let isSigned = try attempt { try certificate.verifySignature() } != nil
         for purpose in try purposes(of: fields) { try judge(certificate, purpose, isSigned: isSigned) }
         return .accepted
+    }
+
+    /// Joins the certificate as its issuer would, who compares it with what was recorded.
+    private static func issue(
+        _ certificate: Certificate, _ fields: CertificateFields, _ signed: [UInt8]
+    ) throws(BrokenProperty) {
+        func join(_ expected: CertificateFields) throws(BrokenProperty) -> Certificate? {
+            try attempt {
+                try Certificate(
+                    expecting: UnsignedCertificate(uncheckedFields: expected, toBeSigned: signed),
+                    signature: certificate.signature)
+            }
+        }
+        let joined = try join(fields)
+        try require(joined == certificate, "a certificate is what was expected of it")
+        var other = fields
+        other.principals.append("root")
+        let withAnotherPrincipal = try join(other)
+        other = fields
+        other.serial &+= 1
+        let withAnotherSerial = try join(other)
+        other = fields
+        other.reserved.append(0)
+        let withAnotherEnd = try join(other)
+        try require(
+            withAnotherPrincipal == nil && withAnotherSerial == nil && withAnotherEnd == nil,
+            "a certificate is nothing else than what was expected of it")
     }
 
     private static func purposes(

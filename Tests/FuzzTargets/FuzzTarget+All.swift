@@ -4,9 +4,10 @@
 extension FuzzTarget {
     /// Every target, one a parser.
     public static let all: [FuzzTarget] = [
-        certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, revocationList,
+        certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, privateKeyDER,
+        revocationList, sshsig, sshsigArmoured,
         agentReply, addressList, hostPattern,
-        authorizedKeys, principals, knownHosts, timestamp,
+        authorizedKeys, principals, knownHosts, allowedSigners, timestamp,
         signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
         logEntry, configuration, timeSpan,
     ]

@@ -16,6 +16,9 @@ extension FuzzTarget {
         try require(line?.content == .key(key), "a key's text is read back")
         try requireOneLine(key.fingerprint + key.fingerprintMD5, "a fingerprint")
         try require(key.bits > 0, "a key has bits")
+        let picture = key.randomart.split(separator: "\n", omittingEmptySubsequences: false)
+        try require(
+            picture.count == 11 && picture.allSatisfy { $0.utf8.count == 19 }, "a key's picture has a frame")
         for algorithm in SignatureAlgorithm.allCases where algorithm.keyType == key.keyType {
             let signature = Signature(algorithm, blob: [UInt8](repeating: 1, count: 64))
             let isValid = try attempt { try key.verify(signature, over: input.span) } != nil

@@ -19,6 +19,25 @@ extension FuzzTarget {
         return try read(Array(text.utf8), passphrase: Array("fuzzing".utf8))
     }
 
+    /// One byte that says which kind of PEM file it is, and what is inside its armour, with the passphrase "fuzzing".
+    static let privateKeyDER = FuzzTarget("private-key-der") { input throws(BrokenProperty) in
+        let labels = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"]
+        guard let first = input.first, Int(first) < labels.count else { return .refused }
+        let label = labels[Int(first)]
+        let content = Array(input.dropFirst())
+        guard label != "ENCRYPTED PRIVATE KEY" || !asksForMuchWork(content) else { return .refused }
+        let text = "-----BEGIN \(label)-----\n\(Base64.encode(content))\n-----END \(label)-----\n"
+        return try read(Array(text.utf8), passphrase: Array("fuzzing".utf8))
+    }
+
+    /// True when something in DER may be a number over 255: nothing else says how long to derive a key.
+    private static func asksForMuchWork(_ der: [UInt8]) -> Bool {
+        zip(der, der.dropFirst()).contains { tag, length in tag == 0x02 && (3...8).contains(length) }
+            || zip(der, zip(der.dropFirst(), der.dropFirst(2))).contains { tag, rest in
+                tag == 0x02 && rest.0 == 2 && rest.1 > 0
+            }
+    }
+
     private static func read(
         _ file: [UInt8], passphrase: [UInt8]?
     ) throws(BrokenProperty) -> Outcome {

@@ -57,7 +57,7 @@ extension FuzzTarget {
     }
 
     /// Takes a file apart and puts it together again, as it was and from its entries.
-    private static func read<Entry>(
+    static func read<Entry>(
         _: TextFile<Entry>.Type, _ input: [UInt8]
     ) throws(BrokenProperty) -> TextFile<Entry>? {
         guard let file = try attempt({ try TextFile<Entry>(input) }) else { return nil }

@@ -85,6 +85,19 @@ struct InspectSafetyTests {
     }
 
     @Test(arguments: [
+        ["inspect", "x", "--\u{1b}[2J"], ["\u{1b}[2J"], ["inspect", "--format", "\u{1b}[2J", "x"],
+        ["inspect", "--at", "\u{1b}[2J", "x"], ["inspect", "--home", "\u{1b}[2J", "x"],
+        ["inspect", "--principal", "a", "--address", "\u{1b}[2J", "x"],
+        ["ca", "list", "--home", "\u{1b}[2J"],
+        ["krl", "show", "\u{1b}[2J"], ["log", "show", "\u{1b}[2J"],
+    ])
+    func attack39_anArgumentIsEscapedInEveryMessage(_ arguments: [String]) throws {
+        let result = try InspectTools().daypass(arguments)
+        #expect(result.status != 0 && result.stdout.isEmpty)
+        #expect(result.stderrText.contains("\\u{1b}[2J") && isHarmless(result), "\(result)")
+    }
+
+    @Test(arguments: [
         ["-t", "ed25519"], ["-t", "rsa", "-b", "2048", "-m", "PEM"], ["-t", "ecdsa", "-m", "PKCS8"],
         ["-t", "ed25519", "-N", "secret"],
     ])

@@ -355,7 +355,11 @@ import Testing
     private func refused(_ signed: CertificateFields, _ expected: CertificateFields) throws -> SSHWireError? {
         let bytes = signed.toBeSigned
         let signature = try TestKeys.authority.get().sign(bytes.span)
-        return wireError { _ = try Certificate(expecting: expected, toBeSigned: bytes, signature: signature) }
+        return wireError {
+            _ = try Certificate(
+                expecting: UnsignedCertificate(uncheckedFields: expected, toBeSigned: bytes),
+                signature: signature)
+        }
     }
 
     @Test(arguments: KeyType.allCases)
@@ -366,7 +370,8 @@ import Testing
         let fields = try raw.certificate().fields
         let bytes = fields.toBeSigned
         let signature = try TestKeys.authority.get().sign(bytes.span)
-        let certificate = try Certificate(expecting: fields, toBeSigned: bytes, signature: signature)
+        let certificate = try Certificate(
+            expecting: UnsignedCertificate(uncheckedFields: fields, toBeSigned: bytes), signature: signature)
         let parsed = try Certificate(encoded: certificate.encoded)
         #expect(parsed == certificate)
         #expect(parsed.fields == certificate.fields && parsed.signature == certificate.signature)
@@ -419,7 +424,9 @@ import Testing
         let signature = try TestKeys.authority.get().sign(bytes.span)
         #expect(
             refusal { () throws(SSHWireError) in
-                try Certificate(expecting: fields, toBeSigned: bytes, signature: signature)
+                try Certificate(
+                    expecting: UnsignedCertificate(uncheckedFields: fields, toBeSigned: bytes),
+                    signature: signature)
             } == .trailingBytes)
     }
 
@@ -466,7 +473,7 @@ import Testing
         let signature = try TestKeys.pair(.rsa).sign(fields.toBeSigned.span)
         #expect(
             refusal { () throws(SSHWireError) in
-                try Certificate(expecting: fields, toBeSigned: fields.toBeSigned, signature: signature)
+                try Certificate(expecting: try UnsignedCertificate(fields), signature: signature)
             } == .typeMismatch)
     }
 }

@@ -17,7 +17,7 @@ extension LogEntry {
 
     /// The entry's bytes, whose hash is its leaf in the log.
     ///
-    /// - Throws: `.invalidRequest` when they would be over ``maximumBytes``.
+    /// - Throws: `.invalidRequest` when they would be over ``maximumBytes``, or could not be read back.
     public func encoded() throws(CertAuthorityError) -> [UInt8] {
         var writer = WireWriter(reserving: 512)
         writer.write(Self.version)
@@ -53,6 +53,15 @@ extension LogEntry {
                 "log entry: \(writer.bytes.count) bytes, at most \(Self.maximumBytes) are allowed",
                 hint: "use fewer or shorter principals and options, or a smaller key")
         }
+        // What policy approved holds only what its types let in, and there are many of those a second.
+        if case .issuance = event { return writer.bytes }
+        do throws(CertAuthorityError) {
+            guard try LogEntry(encoded: writer.bytes.span) == self else {
+                throw CertAuthorityError(.invalidRequest, "log entry: it would read back as another")
+            }
+        } catch {
+            throw CertAuthorityError(.invalidRequest, error.reason)
+        }
         return writer.bytes
     }
 
@@ -80,7 +89,10 @@ extension LogEntry {
             requester = try reader.readIdentity("requester")
             event =
                 switch kind {
-                case .issuance: .issuance(try IssuanceRecord(from: &reader))
+                case .issuance:
+                    .issuance(
+                        try UnsignedCertificate(
+                            toBeSigned: try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)))
                 case .refusal: .refusal(try RefusalRecord(from: &reader))
                 case .revocation: .revocation(try RevocationRecord(from: &reader))
                 case .authority: .authority(try AuthorityRecord(from: &reader))
@@ -123,13 +135,6 @@ extension WireReader {
 
     fileprivate mutating func readKey(_ field: StaticString) throws(SSHWireError) -> PublicKey {
         try PublicKey(encoded: try readString(field, upTo: Limits.keyBlobBytes))
-    }
-}
-
-extension IssuanceRecord {
-    fileprivate convenience init(from reader: inout WireReader) throws(SSHWireError) {
-        let bytes = try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)
-        self.init(fields: try CertificateFields(toBeSigned: bytes.span), toBeSigned: bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import SSHWire
+public import SSHWire
 
 /// Where an authority's history is kept: numbered, hashed into the log's tree, on disk before anybody acts on it.
 ///
@@ -48,19 +48,30 @@ public struct LedgerDraft: Sendable {
 
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
-    /// - Throws: what ``SerialSequence/next(at:)`` throws.
+    /// - Throws: what ``SerialSequence/next(at:)`` throws, and `.invalidRequest` for what no certificate can hold.
     public func entry(at milliseconds: UInt64, serials: inout SerialSequence) throws(CertAuthorityError)
         -> LogEntry
     {
         switch content {
         case .issuance(let approved):
             let serial = try serials.next(at: UnixTime(seconds: milliseconds / 1_000))
-            let fields = approved.fields(serial: serial)
-            let record = IssuanceRecord(fields: fields, toBeSigned: fields.toBeSigned)
+            let certificate = try approved.certificate(serial: serial)
             return LogEntry(
-                milliseconds: milliseconds, requester: approved.request.requester, event: .issuance(record))
+                milliseconds: milliseconds, requester: approved.request.requester,
+                event: .issuance(certificate))
         case .event(let event, let requester):
             return LogEntry(milliseconds: milliseconds, requester: requester, event: event)
+        }
+    }
+}
+
+extension LedgerDraft {
+    /// True when `entry` is this draft with a serial, which is not 0.
+    fileprivate func isRecorded(by entry: LogEntry) -> Bool {
+        switch (content, entry.event) {
+        case (.issuance(let approved), .issuance(let certificate)): approved.isApproval(of: certificate.fields)
+        case (.event(let event, _), let recorded): event == recorded
+        case (.issuance, _): false
         }
     }
 }
@@ -81,6 +92,8 @@ public struct LedgerReceipt: Sendable {
 extension Ledger {
     /// Records drafts and returns the issuances among them. Nothing else makes a ``RecordedIssuance``, and nothing but
     /// that can be signed.
+    ///
+    /// - Throws: what the ledger throws, and `.logInconsistent` when it recorded something else or less.
     public func record(
         _ drafts: [LedgerDraft], at milliseconds: UInt64
     ) async throws(CertAuthorityError) -> [RecordedIssuance] {
@@ -91,9 +104,14 @@ extension Ledger {
         }
         var recorded: [RecordedIssuance] = []
         recorded.reserveCapacity(receipts.count)
-        for receipt in receipts {
-            guard case .issuance(let record) = receipt.entry.event else { continue }
-            recorded.append(RecordedIssuance(record: record, index: receipt.index))
+        for (draft, receipt) in zip(drafts, receipts) {
+            // A key signs what comes from here: whether it is what policy approved is not left to the store.
+            guard draft.isRecorded(by: receipt.entry) else {
+                throw CertAuthorityError(
+                    .logInconsistent, "the ledger recorded something else as entry \(receipt.index)")
+            }
+            guard case .issuance(let certificate) = receipt.entry.event else { continue }
+            recorded.append(RecordedIssuance(certificate, index: receipt.index))
         }
         return recorded
     }
@@ -102,12 +120,12 @@ extension Ledger {
 /// An issuance that has its serial and is durable in the log: the only thing that a CA key signs.
 public struct RecordedIssuance: Sendable {
     /// What was recorded.
-    public let record: IssuanceRecord
+    public let certificate: UnsignedCertificate
     /// Its place in the log.
     public let index: UInt64
 
-    fileprivate init(record: IssuanceRecord, index: UInt64) {
-        self.record = record
+    fileprivate init(_ certificate: UnsignedCertificate, index: UInt64) {
+        self.certificate = certificate
         self.index = index
     }
 }

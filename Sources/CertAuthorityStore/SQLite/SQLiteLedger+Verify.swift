@@ -50,7 +50,8 @@ extension Database {
                     .logInconsistent, "entry \(index): the checkpoint knows \(stated.size) entries only")
             }
             guard index == verifier.size else {
-                throw CertAuthorityError(.logInconsistent, "entry \(verifier.size) is gone, the next one is \(index)")
+                throw CertAuthorityError(
+                    .logInconsistent, "entry \(verifier.size) is gone, the next one is \(index)")
             }
             do throws(TransparencyLogError) {
                 try verifier.append(entry)
@@ -77,7 +78,8 @@ extension Database {
         let checkpoint = Array(try row.decode(Data.self, forColumn: "checkpoint"))
         let origin = try row.decode(String.self, forColumn: "origin")
         do {
-            return try VerifiedCheckpoint(try SignedNote(checkpoint.span), origin: origin, logKeys: [logKey]).head
+            return try VerifiedCheckpoint(try SignedNote(checkpoint.span), origin: origin, logKeys: [logKey])
+                .head
         } catch {
             throw CertAuthorityError(.logInconsistent, "the database's checkpoint: \(error.reason)")
         }

@@ -71,7 +71,9 @@ struct Failure: Error {
         case let error as TransparencyLogError: self.init(ExitStatus.failed, error.reason)
         default:
             let isUsage = Daypass.exitCode(for: error) == .validationFailure
+            // It quotes arguments as they were given.
             let message = Daypass.message(for: error).trimmingCharacters(in: .whitespacesAndNewlines)
+                .split(separator: "\n").joined(separator: " ").escapedForTerminal
             self.init(
                 isUsage ? ExitStatus.usage : ExitStatus.failed,
                 message.prefix(1).lowercased() + message.dropFirst(),
