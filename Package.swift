@@ -71,11 +71,12 @@ let package = Package(
         .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(
             name: "CertAuthorityTests",
-            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport"]),
+            dependencies: ["CertAuthority", "CSodium", "SSHWire", "TransparencyLog", "TestSupport"]),
         .testTarget(
             name: "CertAuthorityStoreTests",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog", "TestSupport",
+                "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(

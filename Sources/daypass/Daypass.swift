@@ -18,7 +18,7 @@ struct Daypass: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            CA.self, Issue.self, Revoke.self, KRL.self, Log.self,
+            CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self,
         ])
 
     static func main() async {

@@ -13,7 +13,7 @@ import SSHWire
 
 /// Loads a private key, signs with it, and looks through this process's memory for copies of what is secret.
 ///
-/// Arguments: the key's file, then `--passphrase-file F` if it is encrypted, `--leak heap` or `--leak stack` to leave a
+/// Arguments: the key's file, then `--signatures N` (100 unless given), `--passphrase-file F` if it is encrypted, `--leak heap` or `--leak stack` to leave a
 /// copy of the first needle there on purpose, `--read-closed` to read guarded memory outside a borrow (the process must
 /// not survive that). Standard input: needles, one a line, in hexadecimal with every byte XOR 0x5a, so that this process
 /// never holds one itself. Output: how many copies there are, by place.
@@ -35,7 +35,7 @@ import SSHWire
         while let line = readLine() { needles.append(try maskedNeedle(line)) }
 
         let key = try load(file, passphraseFile: options["--passphrase-file"])
-        for number in 0..<100 {
+        for number in 0..<(Int(options["--signatures"] ?? "") ?? 100) {
             let message = Array("message \(number)".utf8)
             let signature = try key.sign(message.span)
             try key.publicKey.verify(signature, over: message.span)

@@ -150,27 +150,59 @@ import Testing
         #expect(key.publicKey == (try publicKey(folder, "plain")))
     }
 
-    @Test func moreWorkThanTheLimitsIsRefusedBeforeItIsDone() throws {
+    /// Key derivations with these parameters, as openssl's own configuration language puts them together.
+    @Test(
+        arguments: [
+            ("1.2.840.113549.1.5.12", "10000000", SSHWireError.Code.wrongPassphrase),
+            ("1.2.840.113549.1.5.12", "10000001", .tooLong),
+            ("1.2.840.113549.1.5.12", "0", .tooLong),
+            ("1.2.840.113549.1.5.12", "0xffffffffffffff", .tooLong),
+            ("1.3.6.1.4.1.11591.4.11", "16384 8 1", .wrongPassphrase),
+            ("1.3.6.1.4.1.11591.4.11", "131072 8 1", .wrongPassphrase),
+            ("1.3.6.1.4.1.11591.4.11", "262144 8 1", .tooLong),
+            ("1.3.6.1.4.1.11591.4.11", "16384 8 17", .tooLong),
+            ("1.3.6.1.4.1.11591.4.11", "0x40000000000000 0x40000000000000 1", .tooLong),
+            ("1.3.6.1.4.1.11591.4.11", "16383 8 1", .invalidValue),
+        ])
+    func moreWorkThanTheLimitsIsRefusedBeforeItIsDone(
+        derivation: String, numbers: String, expected: SSHWireError.Code
+    ) throws {
         let folder = try PrivateKeyFolder()
-        try generate(folder, "ed25519")
-        let allowed = ["-iter", "10000"]
-        let refused = ["-iter", "10000001"]
-        let expensive = ["-scrypt", "-scrypt_N", "16384", "-scrypt_r", "8", "-scrypt_p", "17"]
-        for (arguments, isRefused) in [(allowed, false), (refused, true), (expensive, true)] {
-            try run(
-                "openssl",
-                ["pkcs8", "-topk8", "-in", folder.file("plain"), "-out", folder.file("sealed")] + arguments
-                    + ["-passout", "pass:x"]
-            ).check()
-            let file = try secret(try folder.read("sealed"))
-            if isRefused {
-                #expect(throws: SSHWireError(.tooLong, "")) {
-                    try PrivateKey(fileContents: file, passphrase: try secret("x"))
-                }
-            } else {
-                _ = try PrivateKey(fileContents: file, passphrase: try secret("x"))
-            }
+        let integers = numbers.split(separator: " ").enumerated().map {
+            "n\($0.offset)=INTEGER:\($0.element)"
         }
+        let text = """
+            asn1=SEQUENCE:outer
+            [outer]
+            algorithm=SEQUENCE:pbes2
+            data=FORMAT:HEX,OCTETSTRING:000102030405060708090a0b0c0d0e0f
+            [pbes2]
+            oid=OID:1.2.840.113549.1.5.13
+            parameters=SEQUENCE:parameters
+            [parameters]
+            derivation=SEQUENCE:derivation
+            cipher=SEQUENCE:cipher
+            [derivation]
+            oid=OID:\(derivation)
+            numbers=SEQUENCE:numbers
+            [numbers]
+            salt=FORMAT:HEX,OCTETSTRING:0001020304050607
+            \(integers.joined(separator: "\n"))
+            [cipher]
+            oid=OID:2.16.840.1.101.3.4.1.42
+            iv=FORMAT:HEX,OCTETSTRING:000102030405060708090a0b0c0d0e0f
+
+            """
+        let configuration = try folder.write(Array(text.utf8), to: "configuration")
+        try run(
+            "openssl", ["asn1parse", "-genconf", configuration, "-noout", "-out", folder.file("der")]
+        ).check()
+        let body = Base64.encode(try folder.read("der"))
+        let file = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n\(body)\n-----END ENCRYPTED PRIVATE KEY-----\n"
+        let error = #expect(throws: SSHWireError.self) {
+            try PrivateKey(fileContents: try secret(file), passphrase: try secret("x"))
+        }
+        #expect(error?.code == expected, "\(error?.reason ?? "")")
     }
 
     @Test(

@@ -76,6 +76,104 @@ struct Bench {
         line(
             "recorded durably in SQLite by 64 issuers", durable,
             "\(round(durable / both, 2)) of two cores in memory (20,000/s or 0.60), \(count) issued")
+        try await verification()
+        try revocation()
+        // For the programs that are timed after this one.
+        for number in 1...2_000 {
+            let line = try PublicKeyLine(.key(try newKey()), comment: "bench").text + "\n"
+            try FileIO.write(Array(line.utf8).span, creatingFoldersIn: folder, at: "\(number).key.pub")
+        }
+    }
+
+    private func newKey() throws -> PublicKey {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        randombytes_buf(&bytes, 32)
+        return try PublicKey(.ed25519(bytes))
+    }
+
+    /// A log in SQLite, verified from its entries, beside the hashing alone.
+    private func verification() async throws {
+        let entries: UInt64 = 400_000
+        let (ledger, signer) = try newLedger()
+        let issuer = issuer(ledger)
+        while try ledger.size() < entries {
+            _ = try await issuer.issue(requests + requests + requests + requests)
+        }
+        let size = try ledger.size()
+        let verifier = try NoteVerifier(name: signer.name, publicKey: signer.publicKey) {
+            key, message, signature in
+            guard let key = try? PublicKey(.ed25519(key)) else { return false }
+            return (try? key.verify(Signature(.ed25519, blob: signature), over: message.span)) != nil
+        }
+        let start = processorSeconds()
+        _ = try ledger.verify(logKey: verifier)
+        let verified = Double(size) / (processorSeconds() - start)
+        let entry = try ledger.entry(at: 0) ?? []
+        let hashing = rate {
+            for _ in 0..<1_000 {
+                _ = MerkleHash.node(MerkleHash.leaf(entry.span), MerkleHash.emptyRoot)
+            }
+            return 1_000
+        }
+        print("one core, a log of \(size) entries of \(entry.count) bytes")
+        line("SHA-256 of an entry and a node", hashing)
+        line(
+            "log verified from SQLite", verified,
+            "\(round(verified / hashing, 2)) of hashing alone (1,000,000/s)")
+    }
+
+    /// A list of a million revoked serials, left in the folder for ssh-keygen to read.
+    private func revocation() throws {
+        var serials: Set<UInt64> = []
+        while serials.count < 1_000_000 { serials.insert(UInt64.random(in: 1...1 << 40)) }
+        let start = processorSeconds()
+        var builder = KeyRevocationList.Builder(version: 1, generatedUnixSeconds: 0)
+        try builder.revoke(eachOf: serials, of: .authority(key.publicKey))
+        let encoded = try builder.build().checkedEncoding()
+        let built = processorSeconds() - start
+        let parsing = processorSeconds()
+        let list = try KeyRevocationList(encoded: encoded)
+        let parsed = processorSeconds() - parsing
+        let asking = processorSeconds()
+        let subject = requests[0].key
+        for serial in serials.prefix(1_000) {
+            guard
+                list.revocation(ofCertificateFor: subject, serial: serial, keyID: "", signedBy: key.publicKey)
+                    != nil
+            else { throw CertAuthorityError(.notFound, "serial \(serial) is not in the list") }
+        }
+        let asked = (processorSeconds() - asking) / 1_000
+        try FileIO.write(encoded.span, to: folder + "/million.krl", mode: 0o644)
+        print("one core, 1,000,000 revoked serials, \(encoded.count) bytes")
+        print(
+            "  built and read back in \(round(built, 3)) s, parsed in \(round(parsed, 3)) s, asked in \(round(asked * 1e6, 2)) µs"
+        )
+        // A certificate that is on it and one that is not, for ssh-keygen to judge.
+        for (name, serial) in [("revoked", serials.min() ?? 1), ("good", 1 << 50)] {
+            let fields = CertificateFields(
+                nonce: [UInt8](repeating: 1, count: 32), key: subject, serial: serial, kind: .user,
+                keyID: "bench",
+                principals: ["deploy"], validAfter: .always, validBefore: .forever,
+                signatureKey: key.publicKey)
+            let toBeSigned = fields.toBeSigned
+            let certificate = try Certificate(
+                toBeSigned: toBeSigned, signature: try key.sign(toBeSigned.span))
+            let line = try PublicKeyLine(.certificate(certificate)).text + "\n"
+            try FileIO.write(line, to: "\(folder)/\(name)-cert.pub", mode: 0o644)
+        }
+    }
+
+    private func newLedger() throws -> (SQLiteLedger, NoteSigner) {
+        let path = "\(folder)/bench-\(UInt64.random(in: 0 ... .max)).sqlite"
+        let logKey = try PrivateKey.generate(.ed25519, comment: "bench log")
+        guard case .ed25519(let bytes) = logKey.publicKey.material else {
+            throw CertAuthorityError(.key, "the log key is no Ed25519 key")
+        }
+        let signer = try NoteSigner(name: try KeyName("bench"), publicKey: bytes) {
+            try logKey.sign($0.span).blob
+        }
+        try SQLiteLedger.create(at: path, origin: "bench", serials: .sequential, signer: signer)
+        return (try SQLiteLedger(opening: path, signer: signer), signer)
     }
 
     private func bareSigning(messageLength: Int) -> Double {
@@ -125,14 +223,7 @@ struct Bench {
     }
 
     private func durable(issuers: Int) async throws -> (rate: Double, count: Int) {
-        let path = "\(folder)/bench-\(UInt64.random(in: 0 ... .max)).sqlite"
-        let logKey = try PrivateKey.generate(.ed25519, comment: "bench log")
-        guard case .ed25519(let bytes) = logKey.publicKey.material else { return (0, 0) }
-        let signer = try NoteSigner(name: try KeyName("bench"), publicKey: bytes) {
-            try logKey.sign($0.span).blob
-        }
-        try SQLiteLedger.create(at: path, origin: "bench", serials: .sequential, signer: signer)
-        let issuer = issuer(try SQLiteLedger(opening: path, signer: signer))
+        let issuer = issuer(try newLedger().0)
         let clock = ContinuousClock()
         let start = clock.now
         let end = start + .seconds(seconds)

@@ -80,7 +80,10 @@ extension LogEntry {
             requester = try reader.readIdentity("requester")
             event =
                 switch kind {
-                case .issuance: .issuance(try IssuanceRecord(from: &reader))
+                case .issuance:
+                    .issuance(
+                        try UnsignedCertificate(
+                            toBeSigned: try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)))
                 case .refusal: .refusal(try RefusalRecord(from: &reader))
                 case .revocation: .revocation(try RevocationRecord(from: &reader))
                 case .authority: .authority(try AuthorityRecord(from: &reader))
@@ -123,13 +126,6 @@ extension WireReader {
 
     fileprivate mutating func readKey(_ field: StaticString) throws(SSHWireError) -> PublicKey {
         try PublicKey(encoded: try readString(field, upTo: Limits.keyBlobBytes))
-    }
-}
-
-extension IssuanceRecord {
-    fileprivate convenience init(from reader: inout WireReader) throws(SSHWireError) {
-        let bytes = try reader.readBytes("to be signed", upTo: LogEntry.maximumBytes)
-        self.init(fields: try CertificateFields(toBeSigned: bytes.span), toBeSigned: bytes)
     }
 }
 

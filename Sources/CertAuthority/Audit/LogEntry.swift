@@ -15,7 +15,7 @@ public struct LogEntry: Sendable, Hashable {
     /// What can happen.
     public enum Event: Sendable, Hashable {
         /// A certificate is about to be signed.
-        case issuance(IssuanceRecord)
+        case issuance(UnsignedCertificate)
         /// Policy refused a request.
         case refusal(RefusalRecord)
         /// Something is no longer to be trusted.
@@ -34,27 +34,6 @@ public struct LogEntry: Sendable, Hashable {
         self.requester = requester
         self.event = event
     }
-}
-
-/// A certificate as it was recorded before it was signed.
-public final class IssuanceRecord: Sendable {
-    /// What the certificate says.
-    public let fields: CertificateFields
-    /// The very bytes that the CA signs.
-    public let toBeSigned: [UInt8]
-
-    init(fields: CertificateFields, toBeSigned: [UInt8]) {
-        self.fields = fields
-        self.toBeSigned = toBeSigned
-    }
-}
-
-extension IssuanceRecord: Hashable {
-    public static func == (one: IssuanceRecord, other: IssuanceRecord) -> Bool {
-        one.toBeSigned == other.toBeSigned
-    }
-
-    public func hash(into hasher: inout Hasher) { hasher.combine(toBeSigned) }
 }
 
 /// A request that policy refused.

@@ -97,29 +97,29 @@ public struct Issuer: Sendable {
         // Runs of one kind share one opening of the key.
         var start = recorded.startIndex
         while start < recorded.endIndex {
-            let kind = recorded[start].record.fields.kind
-            let run = recorded[start...].prefix { $0.record.fields.kind == kind }
-            let signatures = try signer(kind).sign(run.map(\.record.toBeSigned))
+            let kind = recorded[start].certificate.fields.kind
+            let run = recorded[start...].prefix { $0.certificate.fields.kind == kind }
+            let signatures = try signer(kind).sign(run.map(\.certificate.toBeSigned))
             guard signatures.count == run.count else {
                 throw CertAuthorityError(
                     .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
             }
             for (issuance, signature) in zip(run, signatures) {
-                signed.append((try issuance.record.certificate(signature), issuance.index))
+                signed.append((try certificate(issuance.certificate, signature), issuance.index))
             }
             start = run.endIndex
         }
         return signed
     }
-}
 
-extension IssuanceRecord {
     /// Joins the record and its signature to a certificate, which must say what the record says.
     ///
     /// - Throws: `.signerMismatch`, naming the first field that differs.
-    fileprivate func certificate(_ signature: Signature) throws(CertAuthorityError) -> Certificate {
+    private func certificate(
+        _ unsigned: UnsignedCertificate, _ signature: Signature
+    ) throws(CertAuthorityError) -> Certificate {
         do {
-            return try Certificate(expecting: fields, toBeSigned: toBeSigned, signature: signature)
+            return try Certificate(expecting: unsigned, signature: signature)
         } catch {
             throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
         }

@@ -18,6 +18,16 @@ public struct SerialSequence: Sendable {
         case sequential
         /// A keyed permutation of the position: says nothing about how many certificates there are.
         case random(key: [UInt8])
+
+        /// Refuses a key that has not ``SerialSequence/keyBytes`` bytes: libsodium would read beyond it.
+        ///
+        /// - Throws: `.storeDamaged`.
+        public func check() throws(CertAuthorityError) {
+            guard case .random(let key) = self, key.count != SerialSequence.keyBytes else { return }
+            throw CertAuthorityError(
+                .storeDamaged,
+                "serials: a key of \(key.count) bytes, \(SerialSequence.keyBytes) expected")
+        }
     }
 
     /// How they look.
@@ -37,8 +47,10 @@ public struct SerialSequence: Sendable {
 
     /// The next serial.
     ///
-    /// - Throws: `.logInconsistent` when there is no next position, which a sound database never comes to.
+    /// - Throws: `.logInconsistent` when there is no next position, which a sound database never comes to;
+    ///   `.storeDamaged` as ``Order/check()`` does.
     public mutating func next(at now: UnixTime) throws(CertAuthorityError) -> UInt64 {
+        try order.check()
         while true {
             let floor = min(now.seconds > Self.epoch ? now.seconds - Self.epoch : 0, 1 << 42) << 20
             let (successor, overflow) = position.addingReportingOverflow(1)

@@ -115,12 +115,18 @@ public final class ApprovedIssuance: Sendable {
 
     /// The certificate's content under `serial`. Its key ID names the identity and the serial, so that sshd's own
     /// log line says who came in and by which certificate.
-    func fields(serial: UInt64) -> CertificateFields {
-        CertificateFields(
-            nonce: nonce, key: request.key, serial: serial, kind: request.kind,
-            keyID: ExactText("\(request.identity.text.string)#\(serial)"),
-            principals: request.principals.names,
-            validAfter: validAfter, validBefore: validBefore, criticalOptions: criticalOptions,
-            extensions: extensions, signatureKey: authority)
+    ///
+    /// - Throws: `.invalidRequest` for what no certificate can hold.
+    func certificate(serial: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
+        do {
+            return try UnsignedCertificate(
+                CertificateFields(
+                    nonce: nonce, key: request.key, serial: serial, kind: request.kind,
+                    keyID: ExactText("\(request.identity.text.string)#\(serial)"),
+                    principals: request.principals.names, validAfter: validAfter, validBefore: validBefore,
+                    criticalOptions: criticalOptions, extensions: extensions, signatureKey: authority))
+        } catch {
+            throw CertAuthorityError(.invalidRequest, error.reason)
+        }
     }
 }

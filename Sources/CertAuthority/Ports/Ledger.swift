@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import SSHWire
+public import SSHWire
 
 /// Where an authority's history is kept: numbered, hashed into the log's tree, on disk before anybody acts on it.
 ///
@@ -48,17 +48,17 @@ public struct LedgerDraft: Sendable {
 
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
-    /// - Throws: what ``SerialSequence/next(at:)`` throws.
+    /// - Throws: what ``SerialSequence/next(at:)`` throws, and `.invalidRequest` for what no certificate can hold.
     public func entry(at milliseconds: UInt64, serials: inout SerialSequence) throws(CertAuthorityError)
         -> LogEntry
     {
         switch content {
         case .issuance(let approved):
             let serial = try serials.next(at: UnixTime(seconds: milliseconds / 1_000))
-            let fields = approved.fields(serial: serial)
-            let record = IssuanceRecord(fields: fields, toBeSigned: fields.toBeSigned)
+            let certificate = try approved.certificate(serial: serial)
             return LogEntry(
-                milliseconds: milliseconds, requester: approved.request.requester, event: .issuance(record))
+                milliseconds: milliseconds, requester: approved.request.requester,
+                event: .issuance(certificate))
         case .event(let event, let requester):
             return LogEntry(milliseconds: milliseconds, requester: requester, event: event)
         }
@@ -92,8 +92,8 @@ extension Ledger {
         var recorded: [RecordedIssuance] = []
         recorded.reserveCapacity(receipts.count)
         for receipt in receipts {
-            guard case .issuance(let record) = receipt.entry.event else { continue }
-            recorded.append(RecordedIssuance(record: record, index: receipt.index))
+            guard case .issuance(let certificate) = receipt.entry.event else { continue }
+            recorded.append(RecordedIssuance(certificate, index: receipt.index))
         }
         return recorded
     }
@@ -102,12 +102,12 @@ extension Ledger {
 /// An issuance that has its serial and is durable in the log: the only thing that a CA key signs.
 public struct RecordedIssuance: Sendable {
     /// What was recorded.
-    public let record: IssuanceRecord
+    public let certificate: UnsignedCertificate
     /// Its place in the log.
     public let index: UInt64
 
-    fileprivate init(record: IssuanceRecord, index: UInt64) {
-        self.record = record
+    fileprivate init(_ certificate: UnsignedCertificate, index: UInt64) {
+        self.certificate = certificate
         self.index = index
     }
 }

@@ -9,7 +9,7 @@ extension SQLiteLedger {
     /// The issuance that entry number `index` records.
     ///
     /// - Throws: `.logInconsistent` when the entry is not there or records something else.
-    public nonisolated func issuance(at index: UInt64) throws(CertAuthorityError) -> IssuanceRecord {
+    public nonisolated func issuance(at index: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
         guard let bytes = try entry(at: index),
             case .issuance(let record) = try LogEntry(encoded: bytes.span).event
         else {

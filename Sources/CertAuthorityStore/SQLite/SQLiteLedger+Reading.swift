@@ -12,31 +12,31 @@ extension SQLiteLedger {
     /// The log's name.
     public nonisolated var origin: String {
         get throws(CertAuthorityError) {
-            try read { db in try String.fetchOne(db, sql: "SELECT origin FROM ledger") ?? "" }
+            try read { db in try db.ledger().decode(String.self, forColumn: "origin") }
         }
     }
 
     /// The signed checkpoint of everything in the database; not verified.
     public nonisolated func checkpoint() throws(CertAuthorityError) -> SignedNote {
         try read { db in
-            guard let bytes = try Data.fetchOne(db, sql: "SELECT checkpoint FROM ledger") else {
-                throw CertAuthorityError(.storeDamaged, "the database has no ledger")
-            }
+            let bytes = try db.ledger().decode(Data.self, forColumn: "checkpoint")
             return try SignedNote(Array(bytes).span)
         }
     }
 
     /// How many entries there are.
     public nonisolated func size() throws(CertAuthorityError) -> UInt64 {
-        try read { db in UInt64(bitPattern: try Int64.fetchOne(db, sql: "SELECT size FROM ledger") ?? 0) }
+        try read { db in
+            UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size"))
+        }
     }
 
     /// The exact bytes of entry number `index`, nil when there is none.
     public nonisolated func entry(at index: UInt64) throws(CertAuthorityError) -> [UInt8]? {
         try read { db in
-            try Data.fetchOne(
+            try Row.fetchOne(
                 db, sql: "SELECT entry FROM entries WHERE position = ?", arguments: [Int64(bitPattern: index)]
-            ).map { Array($0) }
+            ).map { Array(try $0.decode(Data.self, atIndex: 0)) }
         }
     }
 
@@ -72,10 +72,10 @@ extension SQLiteLedger {
     /// Where the certificate with `serial` was recorded, nil when it never was.
     public nonisolated func entryIndex(serial: UInt64) throws(CertAuthorityError) -> UInt64? {
         try read { db in
-            try Int64.fetchOne(
+            try Row.fetchOne(
                 db, sql: "SELECT entry FROM certificates WHERE serial = ?",
                 arguments: [Int64(bitPattern: serial)]
-            ).map { UInt64(bitPattern: $0) }
+            ).map { UInt64(bitPattern: try $0.decode(Int64.self, atIndex: 0)) }
         }
     }
 
@@ -99,8 +99,9 @@ extension SQLiteLedger {
                     JOIN entries ON entries.position = revocations.entry ORDER BY entries.position
                     """)
             return try rows.map { row in
-                let entry: Data = row["entry"]
-                return (UInt64(bitPattern: row["position"]), try LogEntry(encoded: Array(entry).span))
+                let entry = try row.decode(Data.self, forColumn: "entry")
+                let position = try row.decode(Int64.self, forColumn: "position")
+                return (UInt64(bitPattern: position), try LogEntry(encoded: Array(entry).span))
             }
         }
     }
@@ -119,15 +120,27 @@ extension SQLiteLedger {
 }
 
 extension Database {
+    /// The one row of what changes with each append.
+    ///
+    /// Take its values with `decode`: a subscript traps on what a damaged page may hold.
+    func ledger() throws -> Row {
+        guard let row = try Row.fetchOne(self, sql: "SELECT * FROM ledger") else {
+            throw CertAuthorityError(.storeDamaged, "the database has no ledger")
+        }
+        return row
+    }
+
     /// Steps through the entries without copying them.
     func forEachEntry(from start: UInt64, _ body: (UInt64, Span<UInt8>) throws -> Bool) throws {
         let rows = try Row.fetchCursor(
             self, sql: "SELECT position, entry FROM entries WHERE position >= ? ORDER BY position",
             arguments: [Int64(bitPattern: start)])
         while let row = try rows.next() {
-            let position = UInt64(bitPattern: row[0])
+            let position = UInt64(bitPattern: try row.decode(Int64.self, atIndex: 0))
             let goesOn = try row.withUnsafeData(atIndex: 1) { data in
-                guard let data else { return true }
+                guard let data else {
+                    throw CertAuthorityError(.storeDamaged, "entry \(position) has no bytes")
+                }
                 return try unsafe data.withUnsafeBytes { bytes in
                     try unsafe body(position, Span(_unsafeBytes: bytes))
                 }

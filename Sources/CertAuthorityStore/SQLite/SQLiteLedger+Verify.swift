@@ -21,59 +21,76 @@ extension SQLiteLedger {
         logKey: NoteVerifier, published: [TreeHead] = [],
         progress: (_ verified: UInt64, _ all: UInt64) -> Void = { _, _ in }
     ) throws(CertAuthorityError) -> TreeHead {
-        let note = try checkpoint()
-        let origin = try self.origin
-        let stored: VerifiedCheckpoint
-        do {
-            stored = try VerifiedCheckpoint(note, origin: origin, logKeys: [logKey])
-        } catch {
-            throw CertAuthorityError(.logInconsistent, "the database's checkpoint: \(error.reason)")
+        try withoutActuallyEscaping(progress) { progress throws(CertAuthorityError) in
+            // The pool's read runs the closure on another thread while this one waits: nothing runs at once.
+            nonisolated(unsafe) let progress = progress
+            return try read { db in
+                try unsafe db.verifyLog(logKey: logKey, published: published, progress: progress)
+            }
         }
-        var verifier = LogVerifier(expecting: published + [stored.head])
-        var stowed: TransparencyLogError?
-        try forEachEntry { index, entry in
-            // An entry behind the checkpoint was added by another process meanwhile.
-            guard verifier.size < stored.head.size else { return false }
-            do {
-                guard index == verifier.size else {
-                    throw CertAuthorityError(
-                        .logInconsistent, "entry \(verifier.size) is gone, the next one is \(index)")
-                }
+    }
+}
+
+extension Database {
+    /// How many entries go between two looks at the stored tiles, in 16 of which they lie.
+    private static let stride: UInt64 = 4_096
+
+    fileprivate func verifyLog(
+        logKey: NoteVerifier, published: [TreeHead], progress: (UInt64, UInt64) -> Void
+    ) throws -> TreeHead {
+        guard let row = try Row.fetchOne(self, sql: "SELECT origin, checkpoint FROM ledger") else {
+            throw CertAuthorityError(.storeDamaged, "the database has no ledger")
+        }
+        let stated = try statedHead(row, logKey)
+        var verifier = LogVerifier(expecting: published + [stated])
+        var fault: TransparencyLogError?
+        try forEachEntry(from: 0) { index, entry in
+            guard verifier.size < stated.size else {
+                throw CertAuthorityError(
+                    .logInconsistent, "entry \(index): the checkpoint knows \(stated.size) entries only")
+            }
+            guard index == verifier.size else {
+                throw CertAuthorityError(
+                    .logInconsistent, "entry \(verifier.size) is gone, the next one is \(index)")
+            }
+            do throws(TransparencyLogError) {
                 try verifier.append(entry)
-                if verifier.size % 65_536 == 0 {
-                    try compareTiles(verifier.takeCompletedTiles())
-                    progress(verifier.size, stored.head.size)
-                }
-                return true
-            } catch let error as TransparencyLogError {
-                stowed = error
+            } catch {
+                fault = error
                 return false
             }
+            guard verifier.size % Self.stride == 0 else { return true }
+            progress(verifier.size, stated.size)
+            try compareTiles(verifier.takeCompletedTiles())
+            return true
         }
         do {
             // The tiles first: they name the entry, where the root only says that there is one.
             try compareTiles(verifier.takeCompletedTiles())
-            if let stowed { throw stowed }
+            if let fault { throw fault }
             return try verifier.finish()
         } catch let error as TransparencyLogError {
-            let isShort = error.code == .rolledBack
-            throw CertAuthorityError(isShort ? .rolledBack : .logInconsistent, error.reason)
-        } catch let error as CertAuthorityError {
-            throw error
-        } catch {
-            throw CertAuthorityError(.logInconsistent, "\(error)")
+            throw CertAuthorityError(error.code == .rolledBack ? .rolledBack : .logInconsistent, error.reason)
         }
     }
 
-    private nonisolated func compareTiles(_ tiles: [HashTile]) throws {
-        try read { db in
-            for computed in tiles {
-                guard let stored = try DatabaseTree(db: db).storedTile(computed.tile) else {
-                    throw CertAuthorityError(
-                        .logInconsistent, "\(computed.tile): the database has no such tile")
-                }
-                try stored.compare(withComputed: computed)
+    private func statedHead(_ row: Row, _ logKey: NoteVerifier) throws -> TreeHead {
+        let checkpoint = Array(try row.decode(Data.self, forColumn: "checkpoint"))
+        let origin = try row.decode(String.self, forColumn: "origin")
+        do {
+            return try VerifiedCheckpoint(try SignedNote(checkpoint.span), origin: origin, logKeys: [logKey])
+                .head
+        } catch {
+            throw CertAuthorityError(.logInconsistent, "the database's checkpoint: \(error.reason)")
+        }
+    }
+
+    private func compareTiles(_ tiles: [HashTile]) throws {
+        for computed in tiles {
+            guard let stored = try DatabaseTree(db: self).storedTile(computed.tile) else {
+                throw CertAuthorityError(.logInconsistent, "\(computed.tile): the database has no such tile")
             }
+            try stored.compare(withComputed: computed)
         }
     }
 }

@@ -13,7 +13,8 @@ public import TransparencyLog
 /// ``append(_:at:)`` returns. Calls that come while a transaction is being written share the next one. Several
 /// processes may use one file; each transaction starts from what is on disk.
 public actor SQLiteLedger: Ledger {
-    private let pool: DatabasePool
+    /// Not private, so that tests see the writer's settings and bound its file.
+    nonisolated let pool: DatabasePool
     /// The database's file.
     public nonisolated let path: String
     private let writer: TreeWriter
@@ -41,6 +42,13 @@ public actor SQLiteLedger: Ledger {
     /// - Throws: `.storeMissing` when there is none, `.storeDamaged` when the file is something else or of a newer
     ///   version.
     public init(opening path: String, signer: NoteSigner?) throws(CertAuthorityError) {
+        try self.init(opening: path, signer: signer, busyTimeout: Self.busyTimeout)
+    }
+
+    /// - Parameter busyTimeout: how long another connection's transaction is waited for, in seconds.
+    init(
+        opening path: String, signer: NoteSigner?, busyTimeout: TimeInterval
+    ) throws(CertAuthorityError) {
         guard FileIO.exists(path) else {
             throw CertAuthorityError(
                 .storeMissing, "there is no database at \(path.escapedForTerminal)",
@@ -48,59 +56,89 @@ public actor SQLiteLedger: Ledger {
         }
         self.path = path
         do {
-            pool = try Self.open(path, readOnly: signer == nil)
-            try pool.read { db in
-                guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
-                    throw CertAuthorityError(
-                        .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
-                }
-                guard try Schema.migrator.hasCompletedMigrations(db),
-                    try !Schema.migrator.hasBeenSuperseded(db)
-                else {
-                    throw CertAuthorityError(
-                        .storeDamaged, "\(path.escapedForTerminal) was made by another version of daypass",
-                        hint: "use the newer version")
-                }
-            }
+            try Self.checkKind(path, busyTimeout: busyTimeout)
+            pool = try Self.open(path, readOnly: signer == nil, busyTimeout: busyTimeout)
         } catch {
             throw ledgerError(error, path)
         }
         writer = TreeWriter(signer: signer)
     }
 
+    /// Refuses what is no ledger of this version, before anything is opened for writing: to switch a file to
+    /// write-ahead logging changes it, and it may be somebody else's.
+    private static func checkKind(_ path: String, busyTimeout: TimeInterval) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(busyTimeout)
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.read { db in
+            guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
+                throw CertAuthorityError(
+                    .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
+            }
+            guard try Schema.migrator.hasCompletedMigrations(db),
+                try !Schema.migrator.hasBeenSuperseded(db)
+            else {
+                throw CertAuthorityError(
+                    .storeDamaged, "\(path.escapedForTerminal) was made by another version of daypass",
+                    hint: "use the newer version")
+            }
+        }
+        try queue.close()
+    }
+
     /// Makes a database with its first entries; ``init(opening:signer:)`` opens it.
     ///
-    /// - Throws: when something is at `path` already.
+    /// - Throws: when something is at `path` already, or the serials' key has another length than it must.
     public static func create(
         at path: String, origin: String, serials: SerialSequence.Order, signer: NoteSigner
     ) throws(CertAuthorityError) {
+        try serials.check()
+        let note: SignedNote
         do {
-            // SQLite gives its other files the mode of this one.
-            let nothing: [UInt8] = []
-            try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
-            let pool = try open(path, readOnly: false)
-            try pool.write { db in
-                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
-            }
-            try Schema.migrator.migrate(pool)
-            var key: Data?
-            if case .random(let bytes) = serials { key = Data(bytes) }
-            let note = try SignedNote(
+            // First what can fail without a file.
+            note = try SignedNote(
                 signing: try Checkpoint(origin: origin, head: Frontier().head), by: [signer])
-            try pool.write { db in
-                try db.execute(
-                    sql: """
-                        INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
-                        VALUES (1, ?, ?, 0, 0, ?)
-                        """, arguments: [origin, key, Data(note.bytes)])
-            }
-            try pool.close()
         } catch {
+            throw ledgerError(error, path)
+        }
+        // SQLite gives its other files the mode of this one.
+        let nothing: [UInt8] = []
+        try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
+        do {
+            try fill(path, origin: origin, serials: serials, note: note)
+        } catch {
+            // Half a database would be neither opened nor made again.
+            for file in [path, path + "-wal", path + "-shm"] {
+                try? FileManager.default.removeItem(atPath: file)
+            }
             throw ledgerError(error, path)
         }
     }
 
-    private static func open(_ path: String, readOnly: Bool) throws -> DatabasePool {
+    private static func fill(
+        _ path: String, origin: String, serials: SerialSequence.Order, note: SignedNote
+    ) throws {
+        let pool = try open(path, readOnly: false, busyTimeout: busyTimeout)
+        try pool.write { db in
+            try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+        }
+        try Schema.migrator.migrate(pool)
+        var key: Data?
+        if case .random(let bytes) = serials { key = Data(bytes) }
+        try pool.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
+                    VALUES (1, ?, ?, 0, 0, ?)
+                    """, arguments: [origin, key, Data(note.bytes)])
+        }
+        try pool.close()
+    }
+
+    private static func open(
+        _ path: String, readOnly: Bool, busyTimeout: TimeInterval
+    ) throws -> DatabasePool {
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.busyMode = .timeout(busyTimeout)
@@ -145,11 +183,22 @@ public actor SQLiteLedger: Ledger {
         return try results[0].get()
     }
 
+    /// Not `pool.write`, which ends with the task that calls it: a leader that is cancelled would take with it all
+    /// whose entries it writes, and leave them in doubt.
     private func write(_ batch: [LedgerBatch]) async -> [Result<[LedgerReceipt], CertAuthorityError>] {
-        do {
-            return try await pool.write { [writer] db in try writer.write(batch, db) }
-        } catch {
-            return batch.map { _ in .failure(ledgerError(error, path)) }
+        await withCheckedContinuation { continuation in
+            pool.asyncWriteWithoutTransaction { [writer, path] db in
+                var results: [Result<[LedgerReceipt], CertAuthorityError>] = []
+                do {
+                    try db.inTransaction(.immediate) {
+                        results = try writer.write(batch, db)
+                        return .commit
+                    }
+                } catch {
+                    results = batch.map { _ in .failure(ledgerError(error, path)) }
+                }
+                continuation.resume(returning: results)
+            }
         }
     }
 

@@ -31,14 +31,14 @@ final class TreeWriter: @unchecked Sendable {
         guard let signer else {
             throw CertAuthorityError(.storeReadOnly, "the log key is not loaded, nothing can be recorded")
         }
-        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM ledger") else {
-            throw CertAuthorityError(.storeDamaged, "the database has no ledger")
-        }
+        let row = try db.ledger()
+        let serialKey = try row.decode(Data?.self, forColumn: "serial_key")
         var serials = SerialSequence(
-            (row["serial_key"] as Data?).map { .random(key: Array($0)) } ?? .sequential,
-            position: UInt64(bitPattern: row["serial_position"]))
+            serialKey.map { .random(key: Array($0)) } ?? .sequential,
+            position: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "serial_position")))
         var builder = try treeBuilder(
-            size: UInt64(bitPattern: row["size"]), checkpoint: row["checkpoint"], db)
+            size: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "size")),
+            checkpoint: try row.decode(Data.self, forColumn: "checkpoint"), db)
         cached = nil
 
         var results: [Result<[LedgerReceipt], CertAuthorityError>] = []
@@ -56,7 +56,8 @@ final class TreeWriter: @unchecked Sendable {
                 .execute(
                     arguments: [tile.tile.level, Int64(bitPattern: tile.tile.index), Data(tile.bytes)])
         }
-        let checkpoint = try Checkpoint(origin: row["origin"], head: builder.frontier.head)
+        let origin = try row.decode(String.self, forColumn: "origin")
+        let checkpoint = try Checkpoint(origin: origin, head: builder.frontier.head)
         let note = Data(try SignedNote(signing: checkpoint, by: [signer]).bytes)
         try db.cachedStatement(sql: "UPDATE ledger SET serial_position = ?, size = ?, checkpoint = ?")
             .execute(

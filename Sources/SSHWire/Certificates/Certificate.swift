@@ -7,32 +7,19 @@
 /// fields, so parser and writer need not agree for verification to be right. ``CertificateJudge`` decides whether
 /// it is good for something.
 public struct Certificate: Sendable {
-    /// Behind one reference, since a certificate is handed on far more often than it is made.
-    private let content: Content
-
-    private final class Content: Sendable {
-        let fields: CertificateFields
-        let signature: Signature
-
-        init(_ fields: CertificateFields, _ signature: Signature) {
-            self.fields = fields
-            self.signature = signature
-        }
-    }
-
-    /// What the CA signed, taken apart.
-    public var fields: CertificateFields { content.fields }
+    private let unsigned: UnsignedCertificate
     /// The CA's signature.
-    public var signature: Signature { content.signature }
+    public let signature: Signature
     /// The whole certificate as SSH sends it.
     public let encoded: [UInt8]
-    /// How many of those bytes the signature is over.
-    private let signedCount: Int
+
+    /// What the CA signed, taken apart.
+    public var fields: CertificateFields { unsigned.fields }
 
     /// The bytes that the signature is over.
     public var signedBytes: Span<UInt8> {
         @_lifetime(borrow self)
-        get { encoded.span.extracting(0..<signedCount) }
+        get { encoded.span.extracting(0..<unsigned.toBeSigned.count) }
     }
 
     /// Parses a certificate to its last byte (draft-ietf-sshm-cert-01, section 2.1).
@@ -43,8 +30,8 @@ public struct Certificate: Sendable {
         }
         var reader = WireReader(encoded)
         let fields = try CertificateFields(from: &reader)
-        signedCount = reader.offset
-        let signature = try Signature(
+        let signed = [UInt8](encoded.extracting(0..<reader.offset))
+        signature = try Signature(
             encoded: try reader.readString("signature", upTo: Limits.signatureBytes))
         try reader.finish("certificate")
         guard signature.algorithm.keyType == fields.signatureKey.keyType else {
@@ -53,7 +40,7 @@ public struct Certificate: Sendable {
                 "signature: made by \(signature.algorithm.rawValue), but the signature key is "
                     + fields.signatureKey.keyType.rawValue)
         }
-        content = Content(fields, signature)
+        unsigned = UnsignedCertificate(uncheckedFields: fields, toBeSigned: signed)
         self.encoded = [UInt8](encoded)
     }
 
@@ -70,18 +57,22 @@ public struct Certificate: Sendable {
         try self.init(encoded: writer.bytes)
     }
 
-    /// Joins what was signed and its signature to a certificate that must say exactly what `fields` say.
+    /// Joins what was to be signed and its signature to a certificate, which must say field by field what was expected.
     ///
-    /// Reads the result field by field, as a parser would, but compares instead of taking copies: an issuer does this
-    /// for each certificate before it leaves.
+    /// Reads the result as a parser would, but compares instead of taking copies: an issuer does this for each
+    /// certificate before it leaves.
     ///
-    /// - Throws: `.typeMismatch`, naming the first field that differs; what parsing throws.
-    public init(
-        expecting fields: CertificateFields, toBeSigned: [UInt8], signature: Signature
-    ) throws(SSHWireError) {
+    /// - Throws: `.typeMismatch`, naming the first field that differs.
+    public init(expecting unsigned: UnsignedCertificate, signature: Signature) throws(SSHWireError) {
+        let (fields, toBeSigned) = (unsigned.fields, unsigned.toBeSigned)
         var writer = WireWriter(reserving: toBeSigned.count + signature.blob.count + 64)
         writer.writeRaw(toBeSigned)
         writer.writeNested { signature.write(to: &$0) }
+        guard writer.bytes.count <= Limits.keyBlobBytes else {
+            throw SSHWireError(
+                .tooLong,
+                "certificate: \(writer.bytes.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
+        }
         var reader = WireReader(writer.bytes.span)
         if let difference = try fields.firstDifference(readFrom: &reader) {
             throw SSHWireError(.typeMismatch, "its \(difference) is not what was expected")
@@ -90,12 +81,11 @@ public struct Certificate: Sendable {
             throw SSHWireError(
                 .trailingBytes, "\(toBeSigned.count) bytes were signed, \(reader.offset) expected")
         }
-        guard signature.algorithm.keyType == fields.signatureKey.keyType, signature.authenticator == nil
-        else {
+        guard signature.algorithm.keyType == fields.signatureKey.keyType else {
             throw SSHWireError(.typeMismatch, "its signature algorithm is not its signature key's")
         }
-        content = Content(fields, signature)
-        signedCount = toBeSigned.count
+        self.unsigned = unsigned
+        self.signature = signature
         encoded = writer.bytes
     }
 

@@ -22,8 +22,7 @@ extension CertificateFields {
         guard try reader.readUInt64("serial") == serial else { return "serial" }
         guard try reader.readUInt32("certificate kind") == kind.rawValue else { return "type" }
         guard try reader.skipString(keyID.string) else { return "key ID" }
-        let hasPrincipals = try reader.readNested("principals", upTo: Limits.keyBlobBytes) {
-            inner throws(SSHWireError) in
+        let hasPrincipals = try reader.skipList { inner throws(SSHWireError) in
             for principal in principals {
                 guard try inner.skipString(principal.string) else { return false }
             }
@@ -61,8 +60,16 @@ extension WireReader {
         try skipString(expected.utf8)
     }
 
+    /// Reads a `string`, and tells whether `body` finds in it what it expects and nothing more.
+    fileprivate mutating func skipList(
+        _ body: (inout WireReader) throws(SSHWireError) -> Bool
+    ) throws(SSHWireError) -> Bool {
+        var inner = WireReader(try readString("field", upTo: Limits.keyBlobBytes))
+        return try body(&inner) && inner.isAtEnd
+    }
+
     fileprivate mutating func skipOptions(_ expected: [CertificateOption]) throws(SSHWireError) -> Bool {
-        try readNested("options", upTo: Limits.keyBlobBytes) { inner throws(SSHWireError) in
+        try skipList { inner throws(SSHWireError) in
             for option in expected {
                 guard try inner.skipString(option.name.string), try inner.skipString(option.data) else {
                     return false

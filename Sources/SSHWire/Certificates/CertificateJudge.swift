@@ -115,7 +115,8 @@ public struct CertificateJudge: Sendable {
             do {
                 switch option.name {
                 case .forceCommand:
-                    if try option.value == nil {
+                    // sshd runs an empty command, others take it for none at all and give a shell.
+                    if try option.value?.isEmpty ?? true {
                         refusals.append(Refusal(.criticalOption, "force-command without a command"))
                     }
                 case .verifyRequired:

@@ -3,13 +3,15 @@
 
 /// Names with `*` and `?` in them, as host certificates may have.
 public enum HostPattern {
-    /// True when `name` has the form of `pattern`; letter case counts.
+    /// True when `name` has the form of `pattern`; letter case counts. An empty name has no form: `match_pattern` lets
+    /// `*` match it, but no host is called so.
     ///
     /// Takes at most pattern × name steps: a star that fails later is only ever retried from the last star, where
     /// OpenSSH's `match_pattern` recursed and took exponential time until 10.4.
     public static func matches(_ pattern: ExactText, _ name: ExactText) -> Bool {
         let pattern = Array(pattern.string.utf8)
         let name = Array(name.string.utf8)
+        guard !name.isEmpty else { return false }
         var (p, n) = (0, 0)
         var retry: (pattern: Int, name: Int)?
         while n < name.count {

@@ -5,7 +5,8 @@ extension String {
     /// The text with everything escaped that could act on a terminal, a log line or a reader's eye.
     ///
     /// Control characters, line and paragraph separators, format characters (among them the bidirectional
-    /// overrides), surrogates and unassigned code points become `\u{…}`, a backslash becomes `\\`; the rest stays.
+    /// overrides), surrogates, unassigned code points and characters with nothing to see become `\u{…}`, a backslash
+    /// becomes `\\`; the rest stays.
     public var escapedForTerminal: String {
         guard unicodeScalars.contains(where: Self.needsEscape) else { return self }
         var escaped = ""
@@ -26,7 +27,9 @@ extension String {
         return switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
             true
-        default: false
+        // Hangul fillers are letters and variation selectors are marks, but nobody sees them: "root" with one behind
+        // it would look like "root".
+        default: scalar.properties.isDefaultIgnorableCodePoint
         }
     }
 

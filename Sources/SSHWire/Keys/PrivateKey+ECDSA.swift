@@ -86,8 +86,8 @@ extension PrivateKey {
             unsafe EC_POINT_mul(group, point, number.pointer, nil, nil, arithmetic.context) == 1
         let written = unsafe EC_POINT_point2oct(
             group, point, POINT_CONVERSION_UNCOMPRESSED, &bytes, bytes.count, arithmetic.context)
-        // The multiplication keeps the scalar in another byte order in its stack frame.
-        sodium_stackzero(stackScrubBytes)
+        // The multiplication may leave the scalar's digits in its stack frame.
+        wipeTraces()
         guard isMultiplied, written == bytes.count else { throw .libcrypto("point multiplication") }
         return bytes
     }
@@ -106,7 +106,10 @@ extension LibcryptoKey {
     /// A signature over `message` in libcrypto's encoding, DER for ECDSA.
     func sign(_ message: Span<UInt8>, digest: OpaquePointer?) throws(SSHWireError) -> [UInt8] {
         let context = unsafe EVP_MD_CTX_new()
-        defer { unsafe EVP_MD_CTX_free(context) }
+        defer {
+            unsafe EVP_MD_CTX_free(context)
+            wipeTraces()
+        }
         var signature = [UInt8](repeating: 0, count: Int(unsafe EVP_PKEY_get_size(pointer)))
         var count = signature.count
         let isSigned = unsafe message.withUnsafeBufferPointer { message in

@@ -20,8 +20,8 @@ extension PrivateKey {
                 else { throw SSHWireError(.cryptoFailure, "libsodium: making an Ed25519 key failed") }
             }
         }
-        // The multiplication leaves the scalar's digits in its stack frame.
-        sodium_stackzero(stackScrubBytes)
+        // The multiplication may leave the scalar's digits in its stack frame.
+        wipeTraces()
         return PrivateKey(try PublicKey(.ed25519(publicHalf)), secret: secret, comment: comment)
     }
 
@@ -43,7 +43,3 @@ extension PrivateKey {
         return key
     }
 }
-
-/// How much of the stack is wiped below the caller after arithmetic on secrets: libcrypto's and libsodium's deepest
-/// frames for one key operation stay far under it.
-let stackScrubBytes = 16 << 10

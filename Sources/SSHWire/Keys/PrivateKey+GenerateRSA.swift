@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import COpenSSL
-import CSodium
 
 extension PrivateKey {
     /// Makes a new RSA key with the public exponent 65537.
@@ -22,7 +21,7 @@ extension PrivateKey {
             unsafe EVP_PKEY_generate(context, &pointer) == 1, let pointer = unsafe pointer
         else { throw .libcrypto("making an RSA key") }
         let key = unsafe LibcryptoKey(owning: pointer)
-        defer { sodium_stackzero(stackScrubBytes) }
+        defer { wipeTraces() }
         let size = bits / 8
         return try unsafe withGuardedScratch(6 * size) { scratch throws(SSHWireError) in
             var numbers: [Range<Int>] = []

@@ -46,7 +46,8 @@ public struct PublicKey: Sendable {
 
     /// Checks the material and encodes it.
     ///
-    /// - Throws: `.invalidKey` when it is not a usable key, `.tooLong` when it is over ``Limits``.
+    /// - Throws: `.invalidKey` when it is not a usable key, `.tooLong` when it is over ``Limits``, `.notCanonical` for
+    ///   an RSA number with leading zeros.
     public init(_ material: Material) throws(SSHWireError) {
         try material.check()
         self.material = material
@@ -154,6 +155,10 @@ extension PublicKey.Material {
         case .ecdsa(let curve, let point): try checkPoint(point, on: curve)
         case .skECDSA(let point, _): try checkPoint(point, on: .p256)
         case .rsa(let modulus, let exponent):
+            // The same numbers with zeros in front would be another value with the same encoding and fingerprint.
+            guard modulus.first != 0, exponent.first != 0 else {
+                throw SSHWireError(.notCanonical, "RSA key: leading zero bytes")
+            }
             let bits = bitLength(modulus)
             guard Limits.rsaModulusBits.contains(bits) else {
                 throw SSHWireError(

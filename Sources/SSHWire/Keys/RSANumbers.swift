@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import COpenSSL
-import CSodium
 
 /// The secret numbers of an RSA key in one piece of guarded memory, each as an `mpint`: d, q⁻¹ mod p, p, q (what
 /// OpenSSH's files hold, in their order), then d mod (p - 1) and d mod (q - 1), which libcrypto needs as well.
@@ -82,7 +81,7 @@ extension PrivateKey {
     ) throws(SSHWireError) -> PrivateKey {
         let publicKey = try PublicKey(.rsa(modulus: modulus, exponent: exponent))
         let secret = try RSANumbers.pack(numbers, modulus: modulus, exponent: exponent)
-        sodium_stackzero(stackScrubBytes)
+        wipeTraces()
         return PrivateKey(publicKey, secret: secret, comment: comment)
     }
 }

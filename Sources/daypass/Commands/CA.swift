@@ -19,7 +19,7 @@ struct CAInit: AsyncParsableCommand {
         commandName: "init",
         abstract: "Make a CA: user CA, host CA, log key, settings and log.",
         discussion: """
-            The keys are encrypted with one passphrase, asked for on the terminal unless --passphrase-file or
+            The keys are encrypted with one passphrase, asked for on the terminal unless --passphrase-file or \
             --no-passphrase is given. An existing CA is never touched.
             """)
 
@@ -129,7 +129,7 @@ struct CAInit: AsyncParsableCommand {
     ) throws {
         if noPassphrase {
             Terminal.complain(
-                "warning", "the CA's keys are not encrypted: whoever reads \(folder.path) can be anybody")
+                "warning", "the CA's keys are not encrypted: whoever reads \(folder.path.escapedForTerminal) can be anybody")
         }
         guard format.format == .text else {
             return try JSONOutput.write(

@@ -108,10 +108,12 @@ struct CAExport: ParsableCommand {
         commandName: "export",
         abstract: "Print what hosts and clients need to trust a CA key.",
         discussion: """
-            daypass ca export user                                 for sshd's TrustedUserCAKeys
-            daypass ca export user --authorized-keys deploy        a line for one account's authorized_keys
-            daypass ca export host --known-hosts '*.example.com'   a line for known_hosts
-            daypass ca export log                                  the log's key, for whoever verifies it
+            daypass ca export user            for sshd's TrustedUserCAKeys
+            daypass ca export user --authorized-keys deploy
+                                              for one account's authorized_keys
+            daypass ca export host --known-hosts '*.example.com'
+                                              for known_hosts
+            daypass ca export log             for whoever verifies the log
             """)
 
     @OptionGroup var home: HomeOptions

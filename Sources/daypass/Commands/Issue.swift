@@ -24,7 +24,9 @@ struct IssueOptions: ParsableArguments {
             "For how long: 90s, 15m, 8h, 1d12h (default and maximum are in config.yaml).", valueName: "SPAN"))
     var valid: String?
 
+    // The next word whatever it is: -5m begins as an option does.
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "From when: 2026-11-21T05:00:00Z, 20261121050000Z, @UNIX, +1h or -5m (default: now, backdated against clock skew).",
             valueName: "TIME"))
@@ -66,7 +68,7 @@ struct IssueUser: AsyncParsableCommand {
         commandName: "user",
         abstract: "Issue user certificates: who may log in as what, for how long.",
         discussion: """
-            The certificate lands beside the key (id_ed25519-cert.pub), where ssh finds it. Unless --permit asks for more,
+            The certificate lands beside the key (id_ed25519-cert.pub), where ssh finds it. Unless --permit asks for more, \
             it allows commands and a terminal, no forwarding.
             """)
 

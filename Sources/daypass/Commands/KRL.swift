@@ -10,7 +10,7 @@ struct KRL: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "krl",
         abstract: "Build and read the revocation lists that sshd reads.",
-        subcommands: [KRLBuild.self, KRLTest.self])
+        subcommands: [KRLBuild.self, KRLShow.self, KRLTest.self])
 }
 
 /// Revocation lists in files.
@@ -32,8 +32,8 @@ struct KRLBuild: ParsableCommand {
         commandName: "build",
         abstract: "Write the revocation list of this CA.",
         discussion: """
-            The file is complete, read back and checked before it takes its place, in one step: sshd refuses every key when
-            its RevokedKeys can't be read. Certificates that have expired are left out, as sshd reads the whole list several
+            The file is complete, read back and checked before it takes its place, in one step: sshd refuses every key when \
+            its RevokedKeys can't be read. Certificates that have expired are left out, as sshd reads the whole list several \
             times a login.
             """)
 

@@ -12,8 +12,8 @@ struct LogVerify: ParsableCommand {
         commandName: "verify",
         abstract: "Recompute the log and compare it with every checkpoint that is known.",
         discussion: """
-            Verifies the CA's database, or with --tiles an exported log, for which --log-key is all that is needed of the
-            CA. An entry that was changed or dropped, and a database that was put back behind a published checkpoint, are
+            Verifies the CA's database, or with --tiles an exported log, for which --log-key is all that is needed of the \
+            CA. An entry that was changed or dropped, and a database that was put back behind a published checkpoint, are \
             named. Exits 0 when all is well, 3 when it isn't.
             """)
 
@@ -126,9 +126,11 @@ struct LogProve: ParsableCommand {
         commandName: "prove",
         abstract: "Prove that the log has an entry, or that it only ever grew.",
         discussion: """
-            daypass log prove 17                         the proof for entry 17, as a file for others (C2SP tlog-proof)
-            daypass log prove --certificate F            the same for a certificate's entry
-            daypass log prove --since CHECKPOINT         checks that the log is a continuation of that checkpoint
+            daypass log prove 17             for entry 17, as a file (C2SP tlog-proof)
+            daypass log prove --certificate F
+                                             the same for a certificate's entry
+            daypass log prove --since F      checks that the log continues the
+                                             checkpoint F
             daypass log prove --check PROOF --certificate F [--log-key VKEY]
             """)
 
@@ -274,7 +276,7 @@ struct LogExport: ParsableCommand {
                 throw CertAuthorityError(
                     .logInconsistent,
                     "\(folder.escapedForTerminal) holds another log, or a longer one than this CA's",
-                    hint: "verify both: daypass log verify, daypass log verify --tiles \(folder)")
+                    hint: "verify both: daypass log verify, daypass log verify --tiles \(folder.escapedForTerminal)")
             }
         }
         var progress = Progress("exporting", total: head.size)
@@ -306,7 +308,7 @@ struct LogRecover: AsyncParsableCommand {
         commandName: "recover",
         abstract: "Go on from an older database after the newest is lost.",
         discussion: """
-            Records in the log that it had more entries once, and publishes a checkpoint that contradicts the old one:
+            Records in the log that it had more entries once, and publishes a checkpoint that contradicts the old one: \
             whoever kept the old one will see it, and should. Serials do not repeat, as they follow the clock.
             """)
 

@@ -10,7 +10,7 @@ struct Revoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Record that a certificate or key is no longer to be trusted.",
         discussion: """
-            Hosts learn of it from the list that `daypass krl build` makes. A certificate is revoked by its serial, by its
+            Hosts learn of it from the list that `daypass krl build` makes. A certificate is revoked by its serial, by its \
             key ID, or by its file; a key by its file, and then every certificate on it is revoked too.
             """)
 

@@ -24,10 +24,7 @@ enum Terminal {
 
     /// Writes result bytes as they are.
     static func write(_ bytes: [UInt8]) {
-        guard writeAll(bytes, to: STDOUT_FILENO) else {
-            complain("error", "cannot write to standard output: \(describeSystemError(errno))")
-            exit(ExitStatus.failed)
-        }
+        if !writeAll(bytes, to: STDOUT_FILENO) { failOnOutput(errno) }
     }
 
     /// Writes a line about what is going on.
@@ -47,13 +44,22 @@ enum Terminal {
     /// True when a person sees what is written there.
     static func isWatched(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
-    private static func hasVariable(_ name: String) -> Bool { unsafe getenv(name) != nil }
+    /// True for a variable with content: an empty one counts as none (no-color.org).
+    private static func hasVariable(_ name: String) -> Bool {
+        guard let value = unsafe getenv(name) else { return false }
+        return unsafe value.pointee != 0
+    }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        if !writeAll(Array(text.utf8), to: descriptor), descriptor == STDOUT_FILENO {
-            complain("error", "cannot write to standard output: \(describeSystemError(errno))")
-            exit(ExitStatus.failed)
+        if !writeAll(Array(text.utf8), to: descriptor), descriptor == STDOUT_FILENO { failOnOutput(errno) }
+    }
+
+    private static func failOnOutput(_ number: Int32) -> Never {
+        // Whoever closed the pipe (head, a pager) has seen enough, and knows.
+        if number != EPIPE {
+            complain("error", "cannot write to standard output: \(describeSystemError(number))")
         }
+        exit(ExitStatus.failed)
     }
 
     private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {

@@ -45,6 +45,21 @@ struct Failure: Error {
         Foundation.exit(failure.status)
     }
 
+    /// The command that was given, as far as its words name one.
+    private static func commandGiven() -> String {
+        var names = ["daypass"]
+        var commands = Daypass.configuration.subcommands
+        for word in CommandLine.arguments.dropFirst() {
+            guard let command = commands.first(where: { $0._commandName == word }) else { break }
+            names.append(word)
+            commands = command.configuration.subcommands
+        }
+        return names.joined(separator: " ")
+    }
+
+    /// What to tell about `error`, without its hint.
+    static func reason(of error: any Error) -> String { Failure(describing: error).reason }
+
     private init(describing error: any Error) {
         switch error {
         case let failure as Failure: self = failure
@@ -56,11 +71,13 @@ struct Failure: Error {
         case let error as TransparencyLogError: self.init(ExitStatus.failed, error.reason)
         default:
             let isUsage = Daypass.exitCode(for: error) == .validationFailure
+            // It quotes arguments as they were given.
             let message = Daypass.message(for: error).trimmingCharacters(in: .whitespacesAndNewlines)
+                .split(separator: "\n").joined(separator: " ").escapedForTerminal
             self.init(
                 isUsage ? ExitStatus.usage : ExitStatus.failed,
                 message.prefix(1).lowercased() + message.dropFirst(),
-                hint: isUsage ? "daypass help COMMAND lists what it takes" : nil)
+                hint: isUsage ? "\(Self.commandGiven()) --help lists what it takes" : nil)
         }
     }
 }

@@ -41,9 +41,14 @@ struct KeyArmour {
         try unsafe SecretBytes(upTo: body.count / 4 * 3 + 3) { output throws(SSHWireError) in
             try unsafe file.withUnsafeBytes { (input) throws(SSHWireError) in
                 var count = 0
-                guard let text = unsafe input.assumingMemoryBound(to: CChar.self).baseAddress,
+                guard body.upperBound <= input.count else {
+                    throw SSHWireError(.truncated, "private key file: shorter than it was")
+                }
+                // libsodium 1.0.18 takes some bytes over 127 for letters, and NUL for something to skip.
+                var isText = true
+                for index in body { unsafe isText = isText && (1..<128).contains(input[index]) }
+                guard isText, let text = unsafe input.assumingMemoryBound(to: CChar.self).baseAddress,
                     let bytes = unsafe output.assumingMemoryBound(to: UInt8.self).baseAddress,
-                    body.upperBound <= input.count,
                     unsafe sodium_base642bin(
                         bytes, output.count, text + body.lowerBound, body.count, "\r\n", &count, nil,
                         sodium_base64_VARIANT_ORIGINAL) == 0

@@ -162,7 +162,10 @@ enum KeyCipher: String, CaseIterable {
     ) throws(SSHWireError) -> Int {
         // It is wiped when it is freed.
         let context = unsafe EVP_CIPHER_CTX_new()
-        defer { unsafe EVP_CIPHER_CTX_free(context) }
+        defer {
+            unsafe EVP_CIPHER_CTX_free(context)
+            wipeTraces()
+        }
         let isReady = unsafe key.withUnsafeBufferPointer { key in
             unsafe vector.withUnsafeBufferPointer { vector in
                 unsafe key.count == Int(EVP_CIPHER_get_key_length(implementation))

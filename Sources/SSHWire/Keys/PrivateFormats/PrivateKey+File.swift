@@ -37,6 +37,7 @@ extension PrivateKey {
                 .unsupportedType,
                 "private key file: \"\(armour.label.escapedForTerminal)\" is not a supported kind")
         }
+        wipeTraces()
         self.init(key.publicKey, secret: key.secret, comment: key.comment)
     }
 }

@@ -1,0 +1,179 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import SSHWire
+import Testing
+
+@testable import CertAuthority
+
+@Suite("Log entries")
+struct LogEntryTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        let name: String
+        let make: @Sendable () throws -> LogEntry.Event
+        var testDescription: String { name }
+
+        var entry: LogEntry {
+            get throws {
+                LogEntry(
+                    milliseconds: 1_795_237_200_123, requester: try Identity("José"), event: try make())
+            }
+        }
+    }
+
+    static func issuance(_ request: IssuanceRequest, serial: UInt64) throws -> LogEntry.Event {
+        let decision = IssuancePolicy().review(
+            request, by: try Sample.userAuthority.publicKey, at: sampleNow, nonce: Sample.nonce)
+        guard case .approved(let approved) = decision else {
+            throw CertAuthorityError(.invalidRequest, "the sample is not approved")
+        }
+        let fields = approved.fields(serial: serial)
+        return .issuance(try UnsignedCertificate(fields))
+    }
+
+    static let cases: [Case] =
+        [
+            Case(name: "issuance to a user") {
+                let options = try UserOptions(
+                    forceCommand: "id", sourceAddresses: [try AddressBlock("192.0.2.0/24")],
+                    permissions: Set(Permission.allCases), extensions: [.text("a@b", "c")])
+                return try issuance(try Sample.userRequest(["alice", "bob"], options: options), serial: .max)
+            },
+            Case(name: "issuance to a host") { try issuance(try Sample.hostRequest(), serial: 1) },
+            Case(name: "refusal") {
+                .refusal(
+                    RefusalRecord(
+                        kind: .user, identity: try Identity("alice"), keyFingerprint: "SHA256:x",
+                        principals: ["root", "alice"], reasons: ["too long", "not allowed"]))
+            },
+            Case(name: "refusal without principals") {
+                .refusal(
+                    RefusalRecord(
+                        kind: .host, identity: try Identity("web1"), keyFingerprint: "",
+                        principals: [], reasons: ["a"]))
+            },
+            Case(name: "revocation of a serial") {
+                .revocation(
+                    try RevocationRecord(
+                        target: .serial(42, authority: try Sample.userAuthority.publicKey),
+                        expires: sampleNow, reason: "key lost"))
+            },
+            Case(name: "revocation of a key ID") {
+                .revocation(
+                    try RevocationRecord(
+                        target: .keyID("alice#1", authority: try Sample.hostAuthority.publicKey),
+                        expires: nil, reason: "left"))
+            },
+            Case(name: "revocation of a key") {
+                .revocation(
+                    try RevocationRecord(target: .key(try Sample.subjectKey), expires: nil, reason: "stolen"))
+            },
+            Case(name: "recovery") {
+                .recovery(RecoveryRecord(knownSize: 1 << 40, knownRoot: [UInt8](repeating: 9, count: 32)))
+            },
+        ]
+        + AuthorityRecord.Change.allCases.flatMap { change in
+            AuthorityRole.allCases.map { role in
+                Case(name: "authority \(role.name) \(change)") {
+                    .authority(
+                        AuthorityRecord(change: change, role: role, key: try Sample.userAuthority.publicKey))
+                }
+            }
+        }
+
+    @Test(arguments: cases)
+    func anEntryReadsBackAsItWas(sample: Case) throws {
+        let entry = try sample.entry
+        let bytes = try entry.encoded()
+        let read = try logEntry(bytes)
+        #expect(read == entry)
+        #expect(try read.encoded() == bytes)
+    }
+
+    @Test(arguments: cases)
+    func everyPrefixIsRefused(sample: Case) throws {
+        let bytes = try sample.entry.encoded()
+        for count in 0..<bytes.count {
+            let code = try refusalCode { _ = try logEntry(Array(bytes.prefix(count))) }
+            #expect(code == .logInconsistent, "\(count) bytes")
+        }
+    }
+
+    @Test(arguments: cases)
+    func aByteAfterTheEndIsRefused(sample: Case) throws {
+        let bytes = try sample.entry.encoded() + [0]
+        #expect(try refusalCode { _ = try logEntry(bytes) } == .logInconsistent)
+    }
+
+    @Test(arguments: cases)
+    func everyChangedByteIsRefusedOrAnotherEntry(sample: Case) throws {
+        let entry = try sample.entry
+        let bytes = try entry.encoded()
+        for index in bytes.indices {
+            for change: UInt8 in [0x01, 0x20, 0x80, 0xff] {
+                var changed = bytes
+                changed[index] ^= change
+                do throws(CertAuthorityError) {
+                    let read = try logEntry(changed)
+                    #expect(read != entry, "byte \(index) ^ \(change)")
+                    #expect(try read.encoded() == changed, "byte \(index) ^ \(change)")
+                } catch {
+                    #expect(error.code == .logInconsistent)
+                }
+            }
+        }
+    }
+
+    @Test func entriesThatDifferAreEncodedDifferently() throws {
+        let encodings = try Self.cases.map { try $0.entry.encoded() }
+        #expect(Set(encodings).count == Self.cases.count)
+    }
+
+    @Test func anEntryOfTheMostBytesIsTakenAndOneMoreIsNot() throws {
+        func entry(_ count: Int) throws -> LogEntry {
+            let reasons = [ExactText(String(repeating: "r", count: count))]
+            let record = RefusalRecord(
+                kind: .user, identity: try Identity("alice"), keyFingerprint: "", principals: [],
+                reasons: reasons)
+            return LogEntry(milliseconds: 0, requester: try Identity("o"), event: .refusal(record))
+        }
+        let overhead = try entry(0).encoded().count
+        let longest = try entry(LogEntry.maximumBytes - overhead)
+        #expect(try longest.encoded().count == 65_535)
+        #expect(try logEntry(longest.encoded()) == longest)
+        let over = try entry(LogEntry.maximumBytes - overhead + 1)
+        #expect(try refusalCode { _ = try over.encoded() } == .invalidRequest)
+    }
+
+    @Test(arguments: [(0, 2), (0, 0), (1, 0), (1, 6), (1, 255)] as [(Int, UInt8)])
+    func anotherVersionOrKindIsRefused(index: Int, value: UInt8) throws {
+        var bytes = try Self.cases[4].entry.encoded()
+        bytes[index] = value
+        #expect(try refusalCode { _ = try logEntry(bytes) } == .logInconsistent)
+    }
+
+    @Test func attack16_aCertificateAsAuthorityIsRefused() throws {
+        var writer = WireWriter()
+        writer.write(UInt8(1))
+        writer.write(UInt8(4))
+        writer.write(UInt64(0))
+        writer.writeString("operator")
+        writer.write(UInt8(1))
+        writer.write(UInt8(1))
+        var plain = writer
+        plain.writeString(try Sample.userAuthority.publicKey.encoded)
+        #expect(throws: Never.self) { try logEntry(plain.bytes) }
+        writer.writeNested { $0.writeString("ssh-ed25519-cert-v01@openssh.com") }
+        let error = #expect(throws: CertAuthorityError.self) { try logEntry(writer.bytes) }
+        #expect(error?.code == .logInconsistent)
+        #expect(error?.reason.contains("certificate") == true)
+    }
+
+    @Test(arguments: ["", " ", "a\nb", String(repeating: "x", count: 1_025)])
+    func aRevocationSaysWhyInOneLine(reason: String) throws {
+        #expect(
+            try refusalCode {
+                _ = try RevocationRecord(target: .key(try Sample.subjectKey), expires: nil, reason: reason)
+            } == .invalidRequest)
+    }
+}
