@@ -112,4 +112,94 @@ struct CAConfigurationTests {
         let error = try #require(refusal(head + "\"a\\e[2J\\nb\": 1\n"))
         #expect(error.reason.allSatisfy { $0 != "\u{1b}" && $0 != "\n" })
     }
+
+    @Test(arguments: [
+        "example.com/ca", "123", "1.5", "true", "null", "~", "a:b", "a:", "#a", "a#b", "[a]", "{a}", "'a'",
+        "\"a\"",
+        "a\\b", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a`", "-", "--", "---", "?", "?a", "=", "<<", "a,b",
+        "\u{e9}",
+        "e\u{301}", "\u{200b}", "a\u{feff}b", "\u{1f511}", "\u{e000}", "a\u{202e}b",
+        String(repeating: "x", count: 255),
+    ])
+    func everyOriginThatACheckpointTakesReadsBack(origin: String) throws {
+        let settings = CAConfiguration(origin: origin)
+        let read = try parse(settings.yaml)
+        #expect(ExactText(read.origin) == ExactText(origin))
+        #expect(read.yaml == settings.yaml)
+    }
+
+    @Test(arguments: [
+        "\"two\\nlines\"", "\"a\\0b\"", "\"a\\e[2J\"", "|\n  a\n  b", "a b", "a+b", "\" a\"", "\"a\\u2028b\"",
+        String(repeating: "x", count: 256),
+    ])
+    func anOriginThatNoCheckpointTakesIsRefusedByItsKey(yaml: String) throws {
+        let error = try #require(refusal("version: 1\norigin: \(yaml)\n"))
+        #expect(error.code == .configuration)
+        #expect(error.reason.contains("origin"), "\(error.reason)")
+    }
+
+    /// Looked up by their text, found by their text and type: such a key was known and yet not read.
+    @Test(arguments: [
+        "!x serials: random\n", "!!int serials: random\n",
+        "issuance: {user: {!y max_lifetime: 1h, default_lifetime: 1h}}\n",
+        "!!binary custody: {user: agent}\n",
+    ])
+    func aKeyWithATagIsReadAsItsTextSays(line: String) throws {
+        let plain = line.split(separator: " ").filter { !$0.contains("!") }.joined(separator: " ")
+        let braced =
+            line.hasPrefix("issuance")
+            ? "issuance: {user: {max_lifetime: 1h, default_lifetime: 1h}}\n" : plain
+        #expect(try parse(head + line) == parse(head + braced))
+        #expect(try parse(head + line) != parse(head))
+    }
+
+    @Test(arguments: ["!x origin: b\n", "!x version: 1\n", "issuance: {backdate: 1m, !x backdate: 2m}\n"])
+    func aKeyThatIsGivenTwiceUnderTwoTagsIsRefused(line: String) {
+        #expect(refusal(head + line)?.code == .configuration)
+    }
+
+    @Test func aFileOverItsMostBytesIsRefused() throws {
+        let filler = "#" + String(repeating: "x", count: CAConfiguration.maximumBytes)
+        let fits = head + filler.prefix(CAConfiguration.maximumBytes - head.utf8.count)
+        #expect(refusal(fits) == nil)
+        #expect(refusal(fits + "x")?.code == .configuration)
+    }
+
+    static let hostile: [String: String] = {
+        let depth = 20_000
+        var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+        for level in 1..<12 {
+            let aliases = [String](repeating: "*a\(level - 1)", count: 9).joined(separator: ", ")
+            bomb += "a\(level): &a\(level) [\(aliases)]\n"
+        }
+        var wide = "a: 1"
+        for _ in 0..<200 { wide = "? {" + wide + "}\n" }
+        let manyKeys = (0..<5_000).map { "k\($0): 1" }.joined(separator: ", ")
+        return [
+            "an alias bomb": bomb,
+            "an alias bomb as a key": bomb + "? *a11\n: 1\n",
+            "an anchor in itself": "a: &a [*a]\n",
+            "nested lists": String(repeating: "[", count: depth),
+            "nested and closed lists": String(repeating: "[", count: depth)
+                + String(repeating: "]", count: depth),
+            "nested maps": String(repeating: "{a: ", count: depth / 2),
+            "nested keys": String(repeating: "{", count: depth),
+            "nested and closed keys": String(repeating: "? {", count: 900) + manyKeys.prefix(40_000)
+                + String(repeating: "}", count: 900),
+            "nested block lists": String(repeating: "- ", count: depth),
+            "nested block keys": String(repeating: "? ", count: 990) + "a",
+            "NUL": "a: \0",
+            "a lone tab": "\t",
+            "an unknown directive": "%YAML 9.9\n---\na: 1\n",
+            "an unended text": "a: \"",
+            "many documents": String(repeating: "---\n", count: 10_000),
+        ]
+    }()
+
+    @Test(.timeLimit(.minutes(1)), arguments: hostile.keys.sorted())
+    func aHostileFileIsRefusedWithoutHangOrCrash(name: String) throws {
+        let yaml = try #require(Self.hostile[name])
+        #expect(refusal(yaml)?.code == .configuration)
+        #expect(refusal(head + yaml)?.code == .configuration)
+    }
 }

@@ -173,7 +173,7 @@ struct IssuancePolicyTests {
             forceCommand: "/usr/bin/backup --all",
             sourceAddresses: [try AddressBlock("192.0.2.0/24"), try AddressBlock("2001:db8::1")])
         let approved = try approved(try review(try Sample.userRequest(options: options)))
-        let fields = approved.fields(serial: 5)
+        let fields = try approved.certificate(serial: 5).fields
         #expect(
             fields.criticalOptions == [
                 .text(.forceCommand, "/usr/bin/backup --all"),
@@ -191,6 +191,6 @@ struct IssuancePolicyTests {
     @Test func wildcardsForHostsNeedThePolicysWord() throws {
         #expect(try refusalCode { _ = try Sample.hostRequest(["*.example.com"]) } == .invalidRequest)
         let request = try Sample.hostRequest(["*.example.com"], allowWildcards: true)
-        #expect(try approved(try review(request)).fields(serial: 1).principals == ["*.example.com"])
+        #expect(try approved(try review(request)).certificate(serial: 1).fields.principals == ["*.example.com"])
     }
 }

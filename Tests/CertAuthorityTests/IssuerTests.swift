@@ -161,6 +161,32 @@ struct IssuerTests {
         #expect(signer.messages.isEmpty)
     }
 
+    @Test func attack07_aLedgerThatHandsBackSomethingElseGetsNothingSigned() async throws {
+        let alice = try Sample.userRequest(["alice"])
+        let bob = try Sample.userRequest(["bob"])
+        let refused = try Sample.userRequest(lifetime: 86_401)
+        let other = try await InMemoryLedger().append(
+            [
+                .revocation(
+                    try RevocationRecord(target: .key(try Sample.subjectKey), expires: nil, reason: "x"),
+                    requester: try Identity("x"))
+            ], at: 0)
+        let changes: [@Sendable ([LedgerReceipt]) -> [LedgerReceipt]] = [
+            { $0.reversed() }, { [$0[0], $0[0], $0[2]] }, { [$0[1], $0[2], $0[0]] },
+            { $0.dropLast() + other },
+            { other + $0.dropFirst() },
+        ]
+        for change in changes {
+            let signer = CountingSigner(try HonestSigner(Sample.userAuthority))
+            let issuer = issuer(ledger: LyingLedger(change: change), user: signer)
+            #expect(await code(issuer, [alice, bob, refused]) == .logInconsistent)
+            #expect(signer.messages.isEmpty)
+        }
+        let truthful = issuer(
+            ledger: LyingLedger(change: { $0 }), user: try HonestSigner(Sample.userAuthority))
+        #expect(await code(truthful, [alice, bob, refused]) == nil)
+    }
+
     @Test func attack07_aSignatureTooFewOrTooManyIsRefused() async throws {
         let honest = try HonestSigner(Sample.userAuthority)
         let changes: [@Sendable ([Signature]) -> [Signature]] = [
@@ -173,6 +199,32 @@ struct IssuerTests {
             let requests = [try Sample.userRequest(), try Sample.userRequest()]
             #expect(await code(issuer(user: liar), requests) == .signerMismatch)
         }
+    }
+
+    @Test func attack07_aSignatureOverOtherBytesIsRefused() async throws {
+        let honest = try HonestSigner(Sample.userAuthority)
+        let liar = LyingSigner(honest: honest) { messages throws(CertAuthorityError) in
+            try honest.sign(messages.map { $0.dropLast() + [0] })
+        }
+        #expect(await code(issuer(user: liar), [try Sample.userRequest()]) == .signerMismatch)
+        // In another's place: each signature is good, none is for its certificate.
+        let shuffler = LyingSigner(honest: honest) { messages throws(CertAuthorityError) in
+            try honest.sign(messages).reversed()
+        }
+        let requests = [try Sample.userRequest(), try Sample.userRequest()]
+        #expect(await code(issuer(user: shuffler), requests) == .signerMismatch)
+        let truthful = LyingSigner(honest: honest) { messages throws(CertAuthorityError) in
+            try honest.sign(messages)
+        }
+        #expect(await code(issuer(user: truthful), requests) == nil)
+    }
+
+    @Test func attack07_aSignatureByAnotherKeyIsRefused() async throws {
+        let other = try HonestSigner(Sample.hostAuthority)
+        let liar = LyingSigner(honest: try HonestSigner(Sample.userAuthority)) {
+            messages throws(CertAuthorityError) in try other.sign(messages)
+        }
+        #expect(await code(issuer(user: liar), [try Sample.userRequest()]) == .signerMismatch)
     }
 
     @Test(arguments: [SignatureAlgorithm.ecdsaP256, .rsaSHA512, .skEd25519])

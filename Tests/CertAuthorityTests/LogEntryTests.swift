@@ -27,8 +27,7 @@ struct LogEntryTests {
         guard case .approved(let approved) = decision else {
             throw CertAuthorityError(.invalidRequest, "the sample is not approved")
         }
-        let fields = approved.fields(serial: serial)
-        return .issuance(try UnsignedCertificate(fields))
+        return .issuance(try approved.certificate(serial: serial))
     }
 
     static let cases: [Case] =
@@ -175,5 +174,57 @@ struct LogEntryTests {
             try refusalCode {
                 _ = try RevocationRecord(target: .key(try Sample.subjectKey), expires: nil, reason: reason)
             } == .invalidRequest)
+    }
+
+    @Test func anEndThatNeverComesIsNoEnd() throws {
+        let target = RevocationRecord.Target.key(try Sample.subjectKey)
+        let record = try RevocationRecord(target: target, expires: .forever, reason: "x")
+        #expect(record.expires == nil)
+        let entry = LogEntry(milliseconds: 1, requester: try Identity("o"), event: .revocation(record))
+        #expect(try logEntry(entry.encoded()) == entry)
+    }
+
+    @Test func attack61_serialZeroIsNotRevocable() throws {
+        let authority = try Sample.userAuthority.publicKey
+        for serial: UInt64 in [0, 1, .max] {
+            let target = RevocationRecord.Target.serial(serial, authority: authority)
+            let code = try refusalCode {
+                _ = try RevocationRecord(target: target, expires: nil, reason: "x")
+            }
+            #expect(code == (serial == 0 ? .invalidRequest : nil))
+        }
+    }
+
+    @Test(arguments: ["", "a\0b", String(repeating: "x", count: 1_025)])
+    func aKeyIDThatCannotBeReadBackIsNotRevocable(keyID: String) throws {
+        let authority = try Sample.userAuthority.publicKey
+        func record(_ keyID: String) throws -> RevocationRecord {
+            try RevocationRecord(
+                target: .keyID(ExactText(keyID), authority: authority), expires: nil, reason: "x")
+        }
+        #expect(try refusalCode { _ = try record(keyID) } == .invalidRequest)
+        // A certificate of another authority may have any text as its key ID.
+        for keyID in ["a\nb", String(repeating: "x", count: 1_024)] {
+            let entry = LogEntry(
+                milliseconds: 1, requester: try Identity("o"), event: .revocation(try record(keyID)))
+            #expect(try logEntry(entry.encoded()) == entry)
+        }
+    }
+
+    @Test(arguments: [0, 31, 33])
+    func whatCouldNotBeReadBackIsNotWritten(rootBytes: Int) throws {
+        let root = [UInt8](repeating: 1, count: rootBytes)
+        let entry = LogEntry(
+            milliseconds: 1, requester: try Identity("o"),
+            event: .recovery(RecoveryRecord(knownSize: 1, knownRoot: root)))
+        #expect(try refusalCode { _ = try entry.encoded() } == .invalidRequest)
+    }
+
+    @Test func aRefusalOfTextWithNULIsNotWritten() throws {
+        let record = RefusalRecord(
+            kind: .user, identity: try Identity("alice"), keyFingerprint: "", principals: ["a\0b"],
+            reasons: ["x"])
+        let entry = LogEntry(milliseconds: 1, requester: try Identity("o"), event: .refusal(record))
+        #expect(try refusalCode { _ = try entry.encoded() } == .invalidRequest)
     }
 }

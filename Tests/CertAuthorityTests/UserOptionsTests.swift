@@ -63,4 +63,33 @@ struct UserOptionsTests {
             #expect(request.kind == .user)
         }
     }
+
+    @Test(
+        arguments: [
+            .flag(.permitPTY), .flag(.permitAgentForwarding), .text(.permitX11Forwarding, "x"),
+            .text(.forceCommand, "id"), .text(.sourceAddress, "0.0.0.0/0"), .flag(.verifyRequired),
+            .text(.noTouchRequired, "x"), .flag(""), .flag("a b"), .flag("a\nb"), .flag("a,b"),
+            .flag("\u{e9}"),
+            .flag(ExactText(String(repeating: "a", count: 257))), .text("a", ""), .text("a", "b\nc"),
+            .text("a", String(repeating: "x", count: 4_097)),
+            CertificateOption(name: "a", rawData: [1, 2, 3]),
+        ] as [CertificateOption])
+    func attack06_anExtensionThatWasNotParsedIsHeldToTheSameRules(option: CertificateOption) throws {
+        #expect(try refusalCode { _ = try UserOptions(extensions: [option]) } == .invalidRequest)
+    }
+
+    @Test func thereAreAtMostAsManyExtensionsAsACertificateHolds() throws {
+        let options = (0..<256).map { CertificateOption.flag(ExactText("x\($0)")) }
+        #expect(
+            try refusalCode { _ = try UserOptions(permissions: [.pty], extensions: options) }
+                == .invalidRequest)
+        let most = try UserOptions(permissions: [.pty], extensions: Array(options.dropLast()))
+        #expect(most.extensions.count == 255)
+    }
+
+    @Test func thereAreAtMostAsManyAddressesAsAJudgeReads() throws {
+        let blocks = try (0..<1_025).map { try AddressBlock("10.0.\($0 / 256).\($0 % 256)") }
+        #expect(try refusalCode { _ = try UserOptions(sourceAddresses: blocks) } == .invalidRequest)
+        #expect(try UserOptions(sourceAddresses: Array(blocks.dropLast())).sourceAddresses.count == 1_024)
+    }
 }

@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import SSHWire
 import TestSupport
 
@@ -37,6 +38,45 @@ enum CertificateListing {
         return lines
     }
 
+    /// The same of what `daypass inspect --format json` says, which must also find each signature valid.
+    static func ofInspect(_ paths: [String]) throws -> [[String]] {
+        let shown = try Tool.run(
+            try BuiltProduct.path("daypass"), ["inspect", "--format", "json"] + paths,
+            environment: Tool.environment(adding: ["DAYPASS_HOME": "/nonexistent"])
+        ).orThrow("daypass inspect")
+        return try JSONDecoder().decode([Inspected].self, from: Data(shown.stdout)).map { inspected in
+            let certificate = inspected.certificate
+            guard certificate.signature.valid else { return ["the signature is not valid"] }
+            func text(_ option: Inspected.Option) throws -> String {
+                if Self.known.contains(ExactText(option.name)) {
+                    return option.name + (option.value.map { " " + $0 } ?? "")
+                }
+                var writer = WireWriter()
+                if let value = option.value { writer.writeString(value) }
+                let data = try option.data.map { try Base64.decode("option", $0) } ?? writer.bytes
+                return describe(unknown: ExactText(option.name), data)
+            }
+            func time(_ text: String) -> String { String(text.prefix { $0 != "Z" }) }
+            let validity =
+                switch (certificate.validAfter, certificate.validBefore) {
+                case ("1970-01-01T00:00:00Z", "forever"): "forever"
+                case ("1970-01-01T00:00:00Z", let end): "before \(time(end))"
+                case (let start, "forever"): "after \(time(start))"
+                case (let start, let end): "from \(time(start)) to \(time(end))"
+                }
+            let authority = certificate.authority
+            return [
+                "Type: \(certificate.type) \(certificate.kind) certificate",
+                "Public key: \(certificate.key.name)-CERT \(certificate.key.fingerprintSHA256)",
+                "Signing CA: \(authority.name) \(authority.fingerprintSHA256) (using "
+                    + "\(certificate.signature.algorithm))",
+                "Key ID: \"\(certificate.keyID)\"", "Serial: \(certificate.serial)", "Valid: \(validity)",
+            ] + section("Principals", certificate.principals)
+                + section("Critical Options", try certificate.criticalOptions.map(text))
+                + section("Extensions", try certificate.extensions.map(text))
+        }
+    }
+
     private static func section(_ title: String, _ content: [String]) -> [String] {
         content.isEmpty ? ["\(title): (none)"] : ["\(title):"] + content
     }
@@ -61,9 +101,47 @@ enum CertificateListing {
             guard let value = try option.value else { return option.name.string }
             return "\(option.name) \(value)"
         }
-        let digits = option.data.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        return "\(option.name) UNKNOWN OPTION: \(digits) (len \(option.data.count))"
+        return describe(unknown: option.name, option.data)
     }
+
+    private static func describe(unknown name: ExactText, _ data: [UInt8]) -> String {
+        let digits = data.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return "\(name) UNKNOWN OPTION: \(digits) (len \(data.count))"
+    }
+}
+
+/// The parts of `daypass inspect --format json` that ssh-keygen shows too.
+private struct Inspected: Decodable {
+    struct Key: Decodable {
+        let name, fingerprintSHA256: String
+        enum CodingKeys: String, CodingKey {
+            case name
+            case fingerprintSHA256 = "fingerprint_sha256"
+        }
+    }
+    struct Signature: Decodable {
+        let valid: Bool
+        let algorithm: String
+    }
+    struct Option: Decodable {
+        let name: String
+        let value, data: String?
+    }
+    struct Certificate: Decodable {
+        let type, kind, keyID, serial, validAfter, validBefore: String
+        let key, authority: Key
+        let signature: Signature
+        let principals: [String]
+        let criticalOptions, extensions: [Option]
+        enum CodingKeys: String, CodingKey {
+            case type, kind, key, authority, signature, principals, extensions, serial
+            case keyID = "key_id"
+            case validAfter = "valid_after"
+            case validBefore = "valid_before"
+            case criticalOptions = "critical_options"
+        }
+    }
+    let certificate: Certificate
 }
 
 /// A CA's folder and the program that works in it.

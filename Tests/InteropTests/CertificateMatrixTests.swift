@@ -18,6 +18,13 @@ import Testing
         let keyID: String
         let validAfter: String
         let validBefore: String
+
+        enum CodingKeys: String, CodingKey {
+            case certificate, serial
+            case keyID = "key_id"
+            case validAfter = "valid_after"
+            case validBefore = "valid_before"
+        }
     }
 
     /// One call of `daypass issue` and what must come of it.
@@ -97,6 +104,7 @@ import Testing
             let reports = try JSONDecoder().decode([Report].self, from: Data(said.stdout))
             #expect(reports.count == chosen.count)
             let listed = try CertificateListing.ofSSHKeygen(reports.map(\.certificate))
+            let inspected = try CertificateListing.ofInspect(reports.map(\.certificate))
             let authority = try ca.publicKey(order.kind.name)
             for (index, report) in reports.enumerated() {
                 let serial = try #require(UInt64(report.serial))
@@ -115,6 +123,7 @@ import Testing
                     criticalOptions: order.critical, extensions: order.extensions, signatureKey: authority)
                 let algorithm = authority.keyType.defaultSignatureAlgorithm
                 #expect(listed[index] == (try CertificateListing.of(expected, algorithm: algorithm)))
+                #expect(inspected[index] == listed[index])
                 #expect(certificate.fields == expected)
                 #expect(certificate.signature.algorithm == algorithm)
                 #expect(certificate.fields.nonce.count == 32)
@@ -203,6 +212,7 @@ import Testing
                     try Tool.run("ssh-keygen", arguments + chosen.map { paths[$0] }).orThrow("sign")
                     let files = chosen.map { "\(subjects[$0].name)-cert.pub" }
                     let listed = try CertificateListing.ofSSHKeygen(files.map { folder.path($0) })
+                    let inspected = try CertificateListing.ofInspect(files.map { folder.path($0) })
                     for (index, file) in files.enumerated() {
                         let certificate = try TestCA.certificate(try folder.read(file))
                         let expected = CertificateFields(
@@ -225,6 +235,7 @@ import Testing
                             listed[index].filter { !$0.hasPrefix("Key ID") }
                                 == ours.filter { !$0.hasPrefix("Key ID") })
                         #expect(Certificate.roundTrips(certificate))
+                        #expect(inspected[index] == ours)
                     }
                 }
             }

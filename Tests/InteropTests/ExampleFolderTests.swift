@@ -99,23 +99,11 @@ struct ExampleFolderTests {
 
     @Test func theCheckpointIsTheExampleLogs() throws {
         let configuration = try CAConfiguration(yaml: try Self.text("config.yaml"), name: "config.yaml")
-        let line = try PublicKeyLine(file: try Self.bytes("log_key.pub"))
-        guard case .key(let key) = line.content, case .ed25519(let bytes) = key.material else {
-            Issue.record("an Ed25519 key expected")
-            return
-        }
-        let name = try KeyName(configuration.origin)
-        let verifier = try NoteVerifier(name: name, publicKey: bytes) { _, message, signature in
-            do {
-                try key.verify(Signature(.ed25519, blob: signature), over: message.span)
-                return true
-            } catch {
-                return false
-            }
-        }
-        let checkpoint = try VerifiedCheckpoint(
-            try SignedNote(try Self.bytes("checkpoint").span), origin: configuration.origin,
-            logKeys: [verifier])
+        let verifier = try verifier(named: configuration.origin, key: try plainKey("log_key.pub"))
+        // A name of its own: the compiler fails on the span of a temporary.
+        let bytes = try Self.bytes("checkpoint")
+        let note = try SignedNote(bytes.span)
+        let checkpoint = try VerifiedCheckpoint(note, origin: configuration.origin, logKeys: [verifier])
         // One entry for each key that was made.
         #expect(checkpoint.head.size == 3)
     }
@@ -138,6 +126,27 @@ struct ExampleFolderTests {
         let arguments = ["-q", "-p", "-N", "a passphrase", "-f", folder.path("ca/user_ca")]
         try Tool.run("ssh-keygen", arguments).orThrow("ssh-keygen")
         #expect(code(of: try folder.read("ca/user_ca")) == .passphraseRequired)
+    }
+
+    private func plainKey(_ name: String) throws -> PublicKey {
+        guard case .key(let key) = try PublicKeyLine(file: try Self.bytes(name)).content else {
+            throw TestSupportError("\(name): a plain key expected")
+        }
+        return key
+    }
+
+    private func verifier(named name: String, key: PublicKey) throws -> NoteVerifier {
+        guard case .ed25519(let bytes) = key.material else {
+            throw TestSupportError("an Ed25519 key expected")
+        }
+        return try NoteVerifier(name: try KeyName(name), publicKey: bytes) { _, message, signature in
+            do {
+                try key.verify(Signature(.ed25519, blob: signature), over: message.span)
+                return true
+            } catch {
+                return false
+            }
+        }
     }
 
     /// Why the bytes are no private key, nil when they are one.

@@ -17,7 +17,7 @@ extension LogEntry {
 
     /// The entry's bytes, whose hash is its leaf in the log.
     ///
-    /// - Throws: `.invalidRequest` when they would be over ``maximumBytes``.
+    /// - Throws: `.invalidRequest` when they would be over ``maximumBytes``, or could not be read back.
     public func encoded() throws(CertAuthorityError) -> [UInt8] {
         var writer = WireWriter(reserving: 512)
         writer.write(Self.version)
@@ -52,6 +52,15 @@ extension LogEntry {
                 .invalidRequest,
                 "log entry: \(writer.bytes.count) bytes, at most \(Self.maximumBytes) are allowed",
                 hint: "use fewer or shorter principals and options, or a smaller key")
+        }
+        // What policy approved holds only what its types let in, and there are many of those a second.
+        if case .issuance = event { return writer.bytes }
+        do throws(CertAuthorityError) {
+            guard try LogEntry(encoded: writer.bytes.span) == self else {
+                throw CertAuthorityError(.invalidRequest, "log entry: it would read back as another")
+            }
+        } catch {
+            throw CertAuthorityError(.invalidRequest, error.reason)
         }
         return writer.bytes
     }

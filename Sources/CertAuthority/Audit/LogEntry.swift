@@ -65,10 +65,27 @@ public struct RevocationRecord: Sendable, Hashable {
     /// Why, for people.
     public let reason: ExactText
 
+    /// - Throws: `.invalidRequest` for serial 0, which no revocation list can name, for a key ID that is empty, over
+    ///   ``SSHWire/Limits/keyIDBytes`` or holds NUL, and for a reason that is not 1 to 1,024 bytes in one line.
     public init(target: Target, expires: UnixTime?, reason: String) throws(CertAuthorityError) {
         try checkText(reason, field: "reason", maximumBytes: 1_024)
+        switch target {
+        case .serial(let serial, _):
+            guard serial != 0 else {
+                throw CertAuthorityError(
+                    .invalidRequest, "serial 0: a revocation list can't name it",
+                    hint: "revoke its key instead")
+            }
+        case .keyID(let keyID, _):
+            let count = keyID.string.utf8.count
+            guard (1...Limits.keyIDBytes).contains(count), !keyID.string.utf8.contains(0) else {
+                throw CertAuthorityError(
+                    .invalidRequest, "key ID: \(count) bytes, 1 to \(Limits.keyIDBytes) without NUL expected")
+            }
+        case .key: break
+        }
         self.target = target
-        self.expires = expires
+        self.expires = expires == .forever ? nil : expires
         self.reason = ExactText(reason)
     }
 

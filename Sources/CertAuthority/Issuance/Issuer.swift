@@ -99,13 +99,16 @@ public struct Issuer: Sendable {
         while start < recorded.endIndex {
             let kind = recorded[start].certificate.fields.kind
             let run = recorded[start...].prefix { $0.certificate.fields.kind == kind }
-            let signatures = try signer(kind).sign(run.map(\.certificate.toBeSigned))
+            let signer = try signer(kind)
+            let signatures = try signer.sign(run.map(\.certificate.toBeSigned))
             guard signatures.count == run.count else {
                 throw CertAuthorityError(
                     .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
             }
             for (issuance, signature) in zip(run, signatures) {
-                signed.append((try certificate(issuance.certificate, signature), issuance.index))
+                let certificate = try certificate(
+                    issuance.certificate, signature, verifying: signer.signaturesNeedVerifying)
+                signed.append((certificate, issuance.index))
             }
             start = run.endIndex
         }
@@ -114,12 +117,14 @@ public struct Issuer: Sendable {
 
     /// Joins the record and its signature to a certificate, which must say what the record says.
     ///
-    /// - Throws: `.signerMismatch`, naming the first field that differs.
+    /// - Throws: `.signerMismatch`, naming the first field that differs, or when the signature does not verify.
     private func certificate(
-        _ unsigned: UnsignedCertificate, _ signature: Signature
+        _ unsigned: UnsignedCertificate, _ signature: Signature, verifying: Bool
     ) throws(CertAuthorityError) -> Certificate {
         do {
-            return try Certificate(expecting: unsigned, signature: signature)
+            let certificate = try Certificate(expecting: unsigned, signature: signature)
+            if verifying { try certificate.verifySignature() }
+            return certificate
         } catch {
             throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
         }

@@ -17,6 +17,9 @@ public struct AgentKeySigner: CertificateSigner {
         self.socket = socket
     }
 
+    /// The agent's client verifies each before it returns it.
+    public var signaturesNeedVerifying: Bool { false }
+
     public func sign(_ messages: [[UInt8]]) throws(CertAuthorityError) -> [Signature] {
         do {
             var client = AgentClient(try AgentSocket(path: socket, timeout: Self.answerTime))

@@ -8,6 +8,17 @@ public protocol CertificateSigner: Sendable {
     /// Its public half.
     var publicKey: PublicKey { get }
 
+    /// Whether each signature must be verified before a certificate leaves.
+    ///
+    /// True unless a type says otherwise. Only a signer whose signatures are made by a library call in this process
+    /// may: what comes from an agent, a token or a service can be over other bytes, and verifying an Ed25519
+    /// signature takes more than twice as long as making one.
+    var signaturesNeedVerifying: Bool { get }
+
     /// Signs each message by itself, in order; all or none.
     func sign(_ messages: [[UInt8]]) throws(CertAuthorityError) -> [Signature]
+}
+
+extension CertificateSigner {
+    public var signaturesNeedVerifying: Bool { true }
 }

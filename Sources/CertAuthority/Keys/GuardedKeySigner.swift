@@ -15,6 +15,9 @@ public struct GuardedKeySigner: CertificateSigner {
 
     public var publicKey: PublicKey { key.publicKey }
 
+    /// The signatures are made by a library call in this process, on the bytes that were given.
+    public var signaturesNeedVerifying: Bool { false }
+
     public func sign(_ messages: [[UInt8]]) throws(CertAuthorityError) -> [Signature] {
         var signatures: [Signature] = []
         signatures.reserveCapacity(messages.count)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import SSHWire
+import TransparencyLog
 import Yams
 
 /// A CA folder's settings, as `config.yaml` holds them (docs/cli.md lists the keys).
@@ -12,13 +13,15 @@ public struct CAConfiguration: Sendable, Hashable {
     public var policy = IssuancePolicy()
     /// Whether new databases give out random-looking serials.
     public var hasRandomSerials = false
-    /// The log's name in its checkpoints (C2SP tlog-checkpoint, "origin").
+    /// The log's name in its checkpoints (C2SP tlog-checkpoint, "origin"), and its key's: a ``TransparencyLog/KeyName``.
     public var origin: String
     /// The roles whose key an ssh-agent holds.
     public var agentRoles: Set<AuthorityRole> = []
 
     /// The largest configuration file, in bytes.
     public static let maximumBytes = 64 << 10
+    /// The most brackets, braces and question marks in a configuration file, comments counted.
+    private static let maximumIndicators = 64
 
     public init(origin: String) { self.origin = origin }
 
@@ -27,6 +30,7 @@ public struct CAConfiguration: Sendable, Hashable {
     /// - Parameter name: the file's name, for errors.
     /// - Throws: `.configuration`, naming the key.
     public init(yaml: String, name: String) throws(CertAuthorityError) {
+        try Self.checkForm(yaml, name)
         let document: Node?
         do {
             document = try Yams.compose(yaml: yaml)
@@ -36,12 +40,17 @@ public struct CAConfiguration: Sendable, Hashable {
         guard let root = document?.mapping else {
             throw CertAuthorityError(.configuration, "\(name): a mapping of keys expected")
         }
-        var reader = MappingReader(root, name: name)
+        var reader = try MappingReader(root, name: name)
         guard try reader.text("version") == "1" else {
             throw CertAuthorityError(.configuration, "\(name): version: 1 expected")
         }
         guard let origin = try reader.text("origin") else {
             throw CertAuthorityError(.configuration, "\(name): origin is missing")
+        }
+        do {
+            _ = try KeyName(origin)
+        } catch {
+            throw CertAuthorityError(.configuration, "\(name): origin: \(error.reason)")
         }
         self.init(origin: origin)
         if let order = try reader.choice("serials", ["sequential", "random"]) {
@@ -75,6 +84,36 @@ public struct CAConfiguration: Sendable, Hashable {
         try reader.finish()
     }
 
+    /// Refuses what costs a YAML reader more than its length: Yams compares mapping keys by everything inside them,
+    /// which aliases make grow without bound, and nested keys with the square of their number.
+    private static func checkForm(_ yaml: String, _ name: String) throws(CertAuthorityError) {
+        guard yaml.utf8.count <= maximumBytes else {
+            throw CertAuthorityError(
+                .configuration, "\(name): \(yaml.utf8.count) bytes, at most \(maximumBytes) are allowed")
+        }
+        var previous: UInt8 = 0
+        var indicators = 0
+        var holdsAnchor = false
+        var holdsAlias = false
+        for byte in yaml.utf8 {
+            if "[{?".utf8.contains(byte) { indicators += 1 }
+            let isName = byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || isLetterOrDigit(byte)
+            if isName, previous == UInt8(ascii: "&") { holdsAnchor = true }
+            if isName, previous == UInt8(ascii: "*") { holdsAlias = true }
+            previous = byte
+        }
+        guard !holdsAnchor || !holdsAlias else {
+            throw CertAuthorityError(
+                .configuration, "\(name): anchors and aliases (&name, *name) are not read here")
+        }
+        guard indicators <= maximumIndicators else {
+            throw CertAuthorityError(
+                .configuration,
+                "\(name): \(indicators) brackets, braces and question marks, at most \(maximumIndicators) are allowed"
+            )
+        }
+    }
+
     private static func permissions(_ names: [String], _ file: String) throws(CertAuthorityError) -> Set<
         Permission
     > {
@@ -98,7 +137,7 @@ public struct CAConfiguration: Sendable, Hashable {
         version: 1
 
         # The log's name in its checkpoints. It can't be changed once the log has entries.
-        origin: \(origin)
+        origin: \(quotedYAML(origin))
 
         # sequential: by time, which packs into the smallest revocation lists. random: says nothing about how many
         # certificates there are. Decided when the database is made.
@@ -129,17 +168,44 @@ public struct CAConfiguration: Sendable, Hashable {
     }
 }
 
+private func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+}
+
+/// A text as a YAML scalar: as it is when it can only be read as such, else in double quotes.
+private func quotedYAML(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || "._/-".utf8.contains($0) }
+    if isPlain, let first = text.utf8.first, isLetterOrDigit(first) { return text }
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": quoted += "\\\(scalar)"
+        case " "..."~": quoted.unicodeScalars.append(scalar)
+        default:
+            let digits = String(scalar.value, radix: 16)
+            quoted += "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
+        }
+    }
+    return quoted + "\""
+}
+
 /// Takes the keys of a YAML mapping one by one and then refuses what is left.
 private struct MappingReader {
-    private let mapping: Node.Mapping
+    /// By the keys' text alone: Yams' own lookup also compares tags, and would not find a key that has one.
+    private var values: [String: Node] = [:]
     private let name: String
     private let path: String
     private var known: Set<String> = []
 
-    init(_ mapping: Node.Mapping, name: String, path: String = "") {
-        self.mapping = mapping
+    init(_ mapping: Node.Mapping, name: String, path: String = "") throws(CertAuthorityError) {
         self.name = name
         self.path = path
+        for (key, value) in mapping {
+            guard let text = key.scalar?.string else { throw refuse("?", "not known here, a name expected") }
+            guard values.updateValue(value, forKey: text) == nil else {
+                throw refuse(text, "given twice")
+            }
+        }
     }
 
     private func refuse(_ key: String, _ reason: String) -> CertAuthorityError {
@@ -148,7 +214,7 @@ private struct MappingReader {
 
     private mutating func node(_ key: String) -> Node? {
         known.insert(key)
-        return mapping[Node(key)]
+        return values[key]
     }
 
     mutating func text(_ key: String) throws(CertAuthorityError) -> String? {
@@ -186,7 +252,7 @@ private struct MappingReader {
     mutating func mapping(_ key: String) throws(CertAuthorityError) -> MappingReader? {
         guard let node = node(key) else { return nil }
         guard let mapping = node.mapping else { throw refuse(key, "a mapping of keys expected") }
-        return MappingReader(mapping, name: name, path: "\(path)\(key).")
+        return try MappingReader(mapping, name: name, path: "\(path)\(key).")
     }
 
     mutating func bounds(_ given: IssuancePolicy.Bounds) throws(CertAuthorityError) -> IssuancePolicy.Bounds {
@@ -203,12 +269,8 @@ private struct MappingReader {
     }
 
     func finish() throws(CertAuthorityError) {
-        for key in mapping.keys {
-            guard let text = key.scalar?.string, known.contains(text) else {
-                throw refuse(
-                    key.scalar?.string ?? "?",
-                    "not known here (known are \(known.sorted().joined(separator: ", ")))")
-            }
+        for key in values.keys.sorted() where !known.contains(key) {
+            throw refuse(key, "not known here (known are \(known.sorted().joined(separator: ", ")))")
         }
     }
 }

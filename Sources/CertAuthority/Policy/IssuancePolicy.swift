@@ -113,8 +113,10 @@ public final class ApprovedIssuance: Sendable {
         self.nonce = nonce
     }
 
-    /// The certificate's content under `serial`. Its key ID names the identity and the serial, so that sshd's own
-    /// log line says who came in and by which certificate.
+    /// Names the identity and the serial, so that sshd's own log line says who came in and by which certificate.
+    private func keyID(serial: UInt64) -> ExactText { ExactText("\(request.identity.text.string)#\(serial)") }
+
+    /// The certificate's content under `serial`.
     ///
     /// - Throws: `.invalidRequest` for what no certificate can hold.
     func certificate(serial: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
@@ -122,11 +124,20 @@ public final class ApprovedIssuance: Sendable {
             return try UnsignedCertificate(
                 CertificateFields(
                     nonce: nonce, key: request.key, serial: serial, kind: request.kind,
-                    keyID: ExactText("\(request.identity.text.string)#\(serial)"),
-                    principals: request.principals.names, validAfter: validAfter, validBefore: validBefore,
-                    criticalOptions: criticalOptions, extensions: extensions, signatureKey: authority))
+                    keyID: keyID(serial: serial), principals: request.principals.names, validAfter: validAfter,
+                    validBefore: validBefore, criticalOptions: criticalOptions, extensions: extensions,
+                    signatureKey: authority))
         } catch {
             throw CertAuthorityError(.invalidRequest, error.reason)
         }
+    }
+
+    /// True when `fields` are what was approved, with a serial that is not 0.
+    func isApproval(of fields: CertificateFields) -> Bool {
+        fields.serial != 0 && fields.nonce == nonce && fields.key == request.key && fields.kind == request.kind
+            && fields.keyID == keyID(serial: fields.serial) && fields.principals == request.principals.names
+            && fields.validAfter == validAfter && fields.validBefore == validBefore
+            && fields.criticalOptions == criticalOptions && fields.extensions == extensions
+            && fields.reserved.isEmpty && fields.signatureKey == authority
     }
 }

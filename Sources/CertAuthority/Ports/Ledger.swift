@@ -65,6 +65,17 @@ public struct LedgerDraft: Sendable {
     }
 }
 
+extension LedgerDraft {
+    /// True when `entry` is this draft with a serial, which is not 0.
+    fileprivate func isRecorded(by entry: LogEntry) -> Bool {
+        switch (content, entry.event) {
+        case (.issuance(let approved), .issuance(let certificate)): approved.isApproval(of: certificate.fields)
+        case (.event(let event, _), let recorded): event == recorded
+        case (.issuance, _): false
+        }
+    }
+}
+
 /// The word of a ledger that an entry is durable.
 public struct LedgerReceipt: Sendable {
     /// The entry's place in the log, from 0.
@@ -81,6 +92,8 @@ public struct LedgerReceipt: Sendable {
 extension Ledger {
     /// Records drafts and returns the issuances among them. Nothing else makes a ``RecordedIssuance``, and nothing but
     /// that can be signed.
+    ///
+    /// - Throws: what the ledger throws, and `.logInconsistent` when it recorded something else or less.
     public func record(
         _ drafts: [LedgerDraft], at milliseconds: UInt64
     ) async throws(CertAuthorityError) -> [RecordedIssuance] {
@@ -91,7 +104,12 @@ extension Ledger {
         }
         var recorded: [RecordedIssuance] = []
         recorded.reserveCapacity(receipts.count)
-        for receipt in receipts {
+        for (draft, receipt) in zip(drafts, receipts) {
+            // A key signs what comes from here: whether it is what policy approved is not left to the store.
+            guard draft.isRecorded(by: receipt.entry) else {
+                throw CertAuthorityError(
+                    .logInconsistent, "the ledger recorded something else as entry \(receipt.index)")
+            }
             guard case .issuance(let certificate) = receipt.entry.event else { continue }
             recorded.append(RecordedIssuance(certificate, index: receipt.index))
         }

@@ -24,6 +24,7 @@ public struct UserOptions: Sendable, Hashable {
     /// The longest command and the longest extension value, in bytes.
     public static let maximumTextBytes = 4_096
 
+    /// - Throws: `.invalidRequest` for what would say something else in a certificate, or could not be read there.
     public init(
         forceCommand: String? = nil, sourceAddresses: [AddressBlock] = [], verifyRequired: Bool = false,
         permissions: Set<Permission> = [.pty], extensions: [CertificateOption] = []
@@ -31,8 +32,22 @@ public struct UserOptions: Sendable, Hashable {
         if let forceCommand {
             try checkText(forceCommand, field: "force-command", maximumBytes: Self.maximumTextBytes)
         }
+        if !sourceAddresses.isEmpty {
+            do {
+                _ = try AddressBlock.list(Self.listText(sourceAddresses))
+            } catch {
+                throw CertAuthorityError(.invalidRequest, error.reason)
+            }
+        }
+        guard permissions.count + extensions.count <= Limits.options else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "\(permissions.count + extensions.count) permissions and extensions: at most \(Limits.options) "
+                    + "are allowed")
+        }
         var seen: Set<ExactText> = []
         for option in extensions {
+            try Self.check(option)
             guard seen.insert(option.name).inserted else {
                 throw CertAuthorityError(.invalidRequest, "extension \(option.name) is given twice")
             }
@@ -61,30 +76,49 @@ public struct UserOptions: Sendable, Hashable {
     ///   among the extensions would be ignored by sshd.
     public static func parseExtension(_ text: String) throws(CertAuthorityError) -> CertificateOption {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = String(parts[0])
+        let name = ExactText(String(parts[0]))
+        let option = parts.count == 2 ? CertificateOption.text(name, String(parts[1])) : .flag(name)
+        try check(option)
+        return option
+    }
+
+    /// Refuses an extension that policy has its own words for, or that not every reader reads alike.
+    private static func check(_ option: CertificateOption) throws(CertAuthorityError) {
+        let name = option.name.string
         try checkText(name, field: "extension", maximumBytes: Limits.optionNameBytes)
         guard name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: ",") }) else {
             throw CertAuthorityError(
                 .invalidRequest,
                 "extension \"\(name.escapedForTerminal)\": printable ASCII without comma expected")
         }
-        let exact = ExactText(name)
-        if let permission = Permission.allCases.first(where: { $0.extensionName == exact }) {
+        if let permission = Permission.allCases.first(where: { $0.extensionName == option.name }) {
             throw CertAuthorityError(
                 .invalidRequest, "extension \(name) is a permission",
                 hint: "use --permit \(permission.rawValue)")
         }
-        guard ![.forceCommand, .sourceAddress, .verifyRequired].contains(exact) else {
+        guard ![.forceCommand, .sourceAddress, .verifyRequired].contains(option.name) else {
             throw CertAuthorityError(
                 .invalidRequest,
                 "extension \(name) is a critical option: as an extension it would be ignored",
                 hint: "use --\(name)")
         }
-        guard parts.count == 2 else { return .flag(exact) }
-        guard exact != .noTouchRequired else {
+        guard !option.data.isEmpty else { return }
+        guard option.name != .noTouchRequired else {
             throw CertAuthorityError(.invalidRequest, "extension \(name) takes no value")
         }
-        try checkText(String(parts[1]), field: "extension \(name)", maximumBytes: Self.maximumTextBytes)
-        return .text(exact, String(parts[1]))
+        do {
+            let value = try option.value?.string ?? ""
+            try checkText(value, field: "extension \(name)", maximumBytes: maximumTextBytes)
+        } catch let error as SSHWireError {
+            throw CertAuthorityError(.invalidRequest, "extension \(name): \(error.reason)")
+        } catch let error as CertAuthorityError {
+            throw error
+        } catch {
+            throw CertAuthorityError(.invalidRequest, "extension \(name): \(error)")
+        }
+    }
+
+    private static func listText(_ blocks: [AddressBlock]) -> String {
+        blocks.map(\.description).joined(separator: ",")
     }
 }

@@ -129,7 +129,9 @@ struct CAInit: AsyncParsableCommand {
     ) throws {
         if noPassphrase {
             Terminal.complain(
-                "warning", "the CA's keys are not encrypted: whoever reads \(folder.path.escapedForTerminal) can be anybody")
+                "warning",
+                "the CA's keys are not encrypted: whoever reads \(folder.path.escapedForTerminal) can be anybody"
+            )
         }
         guard format.format == .text else {
             return try JSONOutput.write(

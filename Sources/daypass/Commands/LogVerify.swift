@@ -276,7 +276,9 @@ struct LogExport: ParsableCommand {
                 throw CertAuthorityError(
                     .logInconsistent,
                     "\(folder.escapedForTerminal) holds another log, or a longer one than this CA's",
-                    hint: "verify both: daypass log verify, daypass log verify --tiles \(folder.escapedForTerminal)")
+                    hint:
+                        "verify both: daypass log verify, daypass log verify --tiles \(folder.escapedForTerminal)"
+                )
             }
         }
         var progress = Progress("exporting", total: head.size)

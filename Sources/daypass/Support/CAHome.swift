@@ -25,7 +25,9 @@ struct CAHome {
         guard FileIO.exists(folder.configuration) else {
             throw CertAuthorityError(
                 .notFound, "there is no CA in \(folder.path.escapedForTerminal)",
-                hint: "make one with: daypass ca init\(options.home == nil ? "" : " --home \(folder.path.escapedForTerminal)")")
+                hint:
+                    "make one with: daypass ca init\(options.home == nil ? "" : " --home \(folder.path.escapedForTerminal)")"
+            )
         }
         let bytes = try FileIO.read(folder.configuration, maximumBytes: CAConfiguration.maximumBytes)
         guard let yaml = String(validating: bytes, as: UTF8.self) else {

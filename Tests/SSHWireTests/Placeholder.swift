@@ -1,1 +1,0 @@
-// Daypass. SPDX-License-Identifier: Apache-2.0
