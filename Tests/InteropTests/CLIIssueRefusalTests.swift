@@ -80,10 +80,13 @@ struct CLIIssueRefusalTests {
     }
 
     /// Bytes that can't be in an argument vector (NUL) never arrive; all others that act or hide do.
-    @Test(arguments: ["\n", "\r", "\t", "\u{1b}[2J", "\u{7f}", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}", "\u{e000}"])
+    @Test(arguments: [
+        "\n", "\r", "\t", "\u{1b}[2J", "\u{7f}", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}", "\u{e000}",
+    ])
     func attack39_controlAndInvisibleCharactersAreRefusedEverywhere(_ text: String) throws {
         let hostile = "a\(text)b"
-        let shown = "a\(text.unicodeScalars.map { $0.value < 0x20 || $0.value > 0x7e ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined())b"
+        let shown =
+            "a\(text.unicodeScalars.map { $0.value < 0x20 || $0.value > 0x7e ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined())b"
         let user = ["issue", "user", "--key", "id.pub", "--principal", "deploy", "--identity"]
         let cases: [([String], String)] = [
             (user + [hostile], "identity \"\(shown)\""),
@@ -123,7 +126,9 @@ struct CLIIssueRefusalTests {
             try user(["a"], ["--extension", "a@b=\(long(4_097))"]), 64,
             "extension a@b: 4097 bytes, at most 4096 are allowed")
         expectFailure(
-            try tools.daypass(["issue", "user", "--key", "id.pub", "--principal", "a", "--identity", long(257)]),
+            try tools.daypass([
+                "issue", "user", "--key", "id.pub", "--principal", "a", "--identity", long(257),
+            ]),
             64, "identity: 257 bytes, at most 256 are allowed")
         expectFailure(
             try tools.daypass(["issue", "host", "--key", "id.pub", "--hostname", long(254)]), 64,
@@ -133,11 +138,14 @@ struct CLIIssueRefusalTests {
         // One less of each is fine.
         let most = ["--force-command", long(4_096), "--extension", "a@b=\(long(4_096))"]
         #expect(try user(Array(names.dropLast()), most).status == 0)
-        #expect(try tools.certificateLines("id-cert.pub").filter { $0.hasPrefix("p") && $0 != "permit-pty" }.count == 256)
+        #expect(
+            try tools.certificateLines("id-cert.pub").filter { $0.hasPrefix("p") && $0 != "permit-pty" }.count
+                == 256)
     }
 
     @Test(arguments: [
-        "0", "0s", "00h", "-5", "-5m", "5x", "h", "1h-1m", "1.5h", " 1h", "", "١h", "18446744073709551616", "1e3",
+        "0", "0s", "00h", "-5", "-5m", "5x", "h", "1h-1m", "1.5h", " 1h", "", "١h", "18446744073709551616",
+        "1e3",
     ])
     func attack54_aLifetimeThatIsNoneIsRefused(_ text: String) throws {
         expectFailure(
@@ -171,9 +179,15 @@ struct CLIIssueRefusalTests {
     @Test(arguments: [
         (["--valid", "25h"], "validity of 1d1h: at most 1d are allowed for user certificates"),
         (["--valid", "86401"], "validity of 1d1s: at most 1d are allowed for user certificates"),
-        (["--valid-from", "@18446744073709551614"], "validity: 28800 seconds from @18446744073709551614 is after the end of time"),
+        (
+            ["--valid-from", "@18446744073709551614"],
+            "validity: 28800 seconds from @18446744073709551614 is after the end of time"
+        ),
         (["--valid-from", "@0"], "validity: ends at 1970-01-01T08:00:00Z, which is past (now is "),
-        (["--valid-from", "-18446744073709551615"], "validity: ends at 1970-01-01T08:00:00Z, which is past (now is "),
+        (
+            ["--valid-from", "-18446744073709551615"],
+            "validity: ends at 1970-01-01T08:00:00Z, which is past (now is "
+        ),
         (["--valid-from", "+31d"], "validity: starts at "),
         (["--valid", "18446744073709551615"], "validity of 213503982334601d7h15s: at most 1d are allowed"),
     ])
@@ -210,9 +224,15 @@ struct CLIIssueRefusalTests {
         (["--permit", "shell"], "--permit: \"shell\" is not known"),
         (["--permit", ""], "--permit: \"\" is not known"),
         (["--permit", "pty,"], "--permit: \"\" is not known"),
-        (["--source-address", "10.0.0.1/8"], "--source-address: address \"10.0.0.1/8\": bits are set behind the prefix of 8"),
+        (
+            ["--source-address", "10.0.0.1/8"],
+            "--source-address: address \"10.0.0.1/8\": bits are set behind the prefix of 8"
+        ),
         (["--extension", "permit-pty"], "extension permit-pty is a permission"),
-        (["--extension", "force-command=x"], "extension force-command is a critical option: as an extension it would be ignored"),
+        (
+            ["--extension", "force-command=x"],
+            "extension force-command is a critical option: as an extension it would be ignored"
+        ),
         (["--extension", "a@b", "--extension", "a@b=c"], "extension a@b is given twice"),
         (["--extension", "=x"], "extension: empty"),
         (["--force-command", ""], "force-command: empty"),
@@ -251,7 +271,8 @@ struct CLIIssueFileTests {
         try tools.issue().orThrow("issue")
         let logged = try tools.log()
         expectFailure(
-            try tools.issue(key: "id-cert.pub"), 64, "id-cert.pub: a certificate, a plain public key is needed")
+            try tools.issue(key: "id-cert.pub"), 64,
+            "id-cert.pub: a certificate, a plain public key is needed")
         #expect(try tools.log() == logged)
         #expect(!tools.folder.contains("id-cert-cert.pub"))
     }
@@ -294,8 +315,8 @@ struct CLIIssueFileTests {
     func aKeyThatEndsEarlyIsRefused(_ options: [String]) throws {
         try tools.makeKey("whole", options)
         let whole = try tools.folder.read("whole.pub")
-        let data = try #require(
-            String(decoding: whole, as: UTF8.self).split(separator: " ").prefix(2).joined(separator: " ")).utf8.count
+        let words = String(decoding: whole, as: UTF8.self).split(separator: " ")
+        let data = words.prefix(2).joined(separator: " ").utf8.count
         let key = try PublicKeyLine(file: whole).content
         for length in 0..<data {
             let parsed = try? PublicKeyLine(file: Array(whole.prefix(length)))
@@ -320,7 +341,8 @@ struct CLIIssueFileTests {
         try tools.makeKey("two")
         try tools.folder.write("ssh-ed25519 AAAA x\n", to: "bad.pub")
         let result = try tools.daypass([
-            "issue", "user", "--identity", "al", "--principal", "deploy", "--key", "id.pub", "two.pub", "bad.pub",
+            "issue", "user", "--identity", "al", "--principal", "deploy", "--key", "id.pub", "two.pub",
+            "bad.pub",
         ])
         #expect(result.status == 64 && result.stdout.isEmpty, "\(result)")
         #expect(try tools.log() == before)

@@ -35,7 +35,9 @@ struct CLIIssueTests {
         #expect(lines.contains("Key ID: \"al#\(serial)\""))
         #expect(lines.contains("Serial: \(serial)"))
         #expect(
-            lines.suffix(5) == ["Principals:", "deploy", "Critical Options: (none)", "Extensions:", "permit-pty"])
+            lines.suffix(5) == [
+                "Principals:", "deploy", "Critical Options: (none)", "Extensions:", "permit-pty",
+            ])
         // Eight hours, and a minute before for clocks that are late.
         #expect(try lifetime("id-cert.pub") == 8 * 3_600 + 60)
         #expect(try tools.folder.mode(of: "id-cert.pub") == 0o644)

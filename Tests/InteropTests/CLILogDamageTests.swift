@@ -10,7 +10,8 @@ import Testing
 struct CLILogDamageTests {
     private let tools: CLITools
 
-    private static let hint = "keep everything as it is, and compare with a backup and with published checkpoints"
+    private static let hint =
+        "keep everything as it is, and compare with a backup and with published checkpoints"
 
     init() throws {
         tools = try CLITools.withCA()
@@ -39,7 +40,8 @@ struct CLILogDamageTests {
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {condition}", (bytes(blob),))
             connection.commit()
             """
-        try tools.python(script, [tools.folder.path(".daypass/ledger.sqlite"), column, place]).orThrow("sqlite3")
+        try tools.python(script, [tools.folder.path(".daypass/ledger.sqlite"), column, place]).orThrow(
+            "sqlite3")
     }
 
     private func expectDamage(_ reason: String, _ location: SourceLocation = #_sourceLocation) throws {
@@ -173,7 +175,8 @@ struct CLILogRollbackTests {
         try tools.issue(["-o", "new.pub"]).orThrow("issue")
         let used = try tools.log().compactMap(\.serial)
         let lost = try #require(
-            try tools.certificateLines("lost-cert.pub").first { $0.hasPrefix("Serial: ") }).dropFirst(8)
+            try tools.certificateLines("lost-cert.pub").first { $0.hasPrefix("Serial: ") }
+        ).dropFirst(8)
         #expect(!used.contains(String(lost)) && Set(used).count == used.count)
         // Whoever kept the old checkpoint sees it.
         let contradicted = try tools.daypass(["log", "verify", "--checkpoint", "kept"])
