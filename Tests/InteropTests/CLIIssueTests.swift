@@ -73,7 +73,7 @@ struct CLIIssueTests {
         try tools.issue([
             "--force-command", "/usr/bin/backup --all", "--source-address", "192.0.2.0/24", "2001:db8::1",
             "--permit", "port-forwarding,agent-forwarding,x11-forwarding,user-rc", "--extension",
-            "login@github.com=al", "--extension", "no-touch-required",
+            "login@github.com=al",
         ]).orThrow("issue")
         let lines = try tools.certificateLines("id-cert.pub")
         let options = lines.drop { $0 != "Critical Options:" }
@@ -84,8 +84,8 @@ struct CLIIssueTests {
             ])
         #expect(options.dropFirst(4).first?.hasPrefix("login@github.com ") == true, "\(options)")
         #expect(
-            options.suffix(5) == [
-                "no-touch-required", "permit-X11-forwarding", "permit-agent-forwarding",
+            options.suffix(4) == [
+                "permit-X11-forwarding", "permit-agent-forwarding",
                 "permit-port-forwarding", "permit-user-rc",
             ])
     }

@@ -141,7 +141,8 @@ struct CLILogTests {
                 let result = try elsewhere(verify)
                 #expect(result.status == 3 && result.stdout.isEmpty, "\(file) \(position): \(result)")
                 #expect(result.stderrText.hasPrefix("error: the log does not verify: "), "\(result)")
-                #expect(result.stderrText.contains(file == "checkpoint" ? "checkpoint" : "tile"), "\(result)")
+                let name = file == "checkpoint" ? "checkpoint" : ": entry "
+                #expect(result.stderrText.contains(name), "\(file) \(position): \(result)")
             }
             try FileManager.default.removeItem(atPath: tools.folder.path("out/\(file)"))
             let gone = try elsewhere(verify)
