@@ -14,7 +14,7 @@ public enum RevocationList {
     }
 
     /// - Parameters:
-    ///   - version: the list's number, which only ever grows: how many entries the log has.
+    ///   - version: the list's number, which only ever grows: how many entries the log has had.
     ///   - includesExpired: also revokes what no sshd would accept any more. sshd reads the whole list several times a
     ///     login (0.1 s for 100,000 serials), so leaving them out is the rule.
     public static func build(

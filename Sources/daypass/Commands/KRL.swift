@@ -57,13 +57,14 @@ struct KRLBuild: ParsableCommand {
     }
 
     func run() throws {
-        let ledger = try CAHome(home).ledger()
+        // An older database would bring back what was revoked since.
+        let ledger = try CAHome(home).currentLedger()
         let records = try ledger.revocations().compactMap { entry -> RevocationRecord? in
             guard case .revocation(let record) = entry.entry.event else { return nil }
             return record
         }
         let build = try RevocationList.build(
-            records, version: try ledger.size(), at: unixTimeNow(), includesExpired: includeExpired)
+            records, version: try version(ledger), at: unixTimeNow(), includesExpired: includeExpired)
         let encoded = try build.list.checkedEncoding()
         if output == "-" {
             Terminal.write(encoded)
@@ -78,6 +79,19 @@ struct KRLBuild: ParsableCommand {
         Terminal.say(
             "\(output.escapedForTerminal): \(build.included) revocations\(left), version \(build.list.version), \(encoded.count) bytes"
         )
+    }
+
+    /// How many entries the log has, with those that were lost: a list from before a loss may be out there, and hosts
+    /// take none with a smaller number.
+    private func version(_ ledger: SQLiteLedger) throws -> UInt64 {
+        var version = try ledger.size()
+        try ledger.forEachEntry { index, bytes in
+            if case .recovery(let record) = try LogEntry(encoded: bytes).event, record.knownSize > index {
+                version += record.knownSize - index
+            }
+            return true
+        }
+        return version
     }
 }
 

@@ -350,6 +350,8 @@ struct LogRecover: AsyncParsableCommand {
         try home.publishCheckpoint(ledger)
         Terminal.say("going on from \(size) entries; the loss is entry \(receipts.first?.index ?? size)")
         Terminal.complain(
-            "warning", "certificates issued in lost entries are valid until they expire and can't be listed")
+            "warning",
+            "certificates issued in lost entries are valid until they expire and can't be listed; revoke again what was "
+                + "revoked in them")
     }
 }
