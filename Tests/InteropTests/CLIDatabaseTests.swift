@@ -25,7 +25,10 @@ struct CLIDatabaseTests {
     @Test func attack44_oneThatIsGone() throws {
         try FileManager.default.removeItem(atPath: database)
         let hint = "make a CA with: daypass ca init; or put the database of this CA back"
-        for arguments in [["issue", "user", "--key", "id.pub", "--identity", "al", "--principal", "x"], ["log", "list"], ["krl", "build", "-o", "krl"]] {
+        for arguments in [
+            ["issue", "user", "--key", "id.pub", "--identity", "al", "--principal", "x"], ["log", "list"],
+            ["krl", "build", "-o", "krl"],
+        ] {
             expectFailure(
                 try tools.daypass(arguments), 1, "there is no database at \(database)", hint: hint)
         }
@@ -60,7 +63,8 @@ struct CLIDatabaseTests {
         let result = try tools.python(
             script,
             [
-                database, try BuiltProduct.path("daypass"), "issue", "user", "--key", "id.pub", "--identity", "al",
+                database, try BuiltProduct.path("daypass"), "issue", "user", "--key", "id.pub", "--identity",
+                "al",
                 "--principal", "deploy",
             ])
         expectFailure(
@@ -88,7 +92,8 @@ struct CLIDatabaseTests {
         let result = try Tool.run(
             "setpriv",
             [
-                "--reuid=65534", "--clear-groups", program, "issue", "user", "--key", "id.pub", "--identity", "al",
+                "--reuid=65534", "--clear-groups", program, "issue", "user", "--key", "id.pub", "--identity",
+                "al",
                 "--principal", "deploy",
             ], environment: tools.environment, in: tools.folder.path)
         #expect(result.status == 1 && result.stdout.isEmpty, "\(result)")
@@ -115,7 +120,8 @@ struct CLIDatabaseTests {
         let result = try Tool.run(
             "sh",
             [
-                "-c", script, "sh", try BuiltProduct.path("daypass"), "issue", "user", "--identity", "al", "--principal",
+                "-c", script, "sh", try BuiltProduct.path("daypass"), "issue", "user", "--identity", "al",
+                "--principal",
                 "deploy", "--key",
             ] + keys, environment: tools.environment, in: tools.folder.path)
         #expect(result.status == 1 && result.stdout.isEmpty, "\(result)")

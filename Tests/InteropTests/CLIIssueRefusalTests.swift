@@ -1,8 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-import SSHWire
 import TestSupport
 import Testing
 
@@ -80,10 +78,13 @@ struct CLIIssueRefusalTests {
     }
 
     /// Bytes that can't be in an argument vector (NUL) never arrive; all others that act or hide do.
-    @Test(arguments: ["\n", "\r", "\t", "\u{1b}[2J", "\u{7f}", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}", "\u{e000}"])
+    @Test(arguments: [
+        "\n", "\r", "\t", "\u{1b}[2J", "\u{7f}", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}", "\u{e000}",
+    ])
     func attack39_controlAndInvisibleCharactersAreRefusedEverywhere(_ text: String) throws {
         let hostile = "a\(text)b"
-        let shown = "a\(text.unicodeScalars.map { $0.value < 0x20 || $0.value > 0x7e ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined())b"
+        let shown =
+            "a\(text.unicodeScalars.map { $0.value < 0x20 || $0.value > 0x7e ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined())b"
         let user = ["issue", "user", "--key", "id.pub", "--principal", "deploy", "--identity"]
         let cases: [([String], String)] = [
             (user + [hostile], "identity \"\(shown)\""),
@@ -106,7 +107,8 @@ struct CLIIssueRefusalTests {
         ] {
             let result = try tools.issue(arguments)
             #expect(result.status == 64 && result.stderrText.contains(shown), "\(result)")
-            #expect(!result.stderrText.dropLast().contains(text), "\(result)")
+            // Its own lines are all that there are.
+            #expect(!result.stderrText.replacing("\nhint: ", with: "").dropLast().contains(text), "\(result)")
         }
         try expectNothingHappened()
     }
@@ -123,7 +125,9 @@ struct CLIIssueRefusalTests {
             try user(["a"], ["--extension", "a@b=\(long(4_097))"]), 64,
             "extension a@b: 4097 bytes, at most 4096 are allowed")
         expectFailure(
-            try tools.daypass(["issue", "user", "--key", "id.pub", "--principal", "a", "--identity", long(257)]),
+            try tools.daypass([
+                "issue", "user", "--key", "id.pub", "--principal", "a", "--identity", long(257),
+            ]),
             64, "identity: 257 bytes, at most 256 are allowed")
         expectFailure(
             try tools.daypass(["issue", "host", "--key", "id.pub", "--hostname", long(254)]), 64,
@@ -133,11 +137,14 @@ struct CLIIssueRefusalTests {
         // One less of each is fine.
         let most = ["--force-command", long(4_096), "--extension", "a@b=\(long(4_096))"]
         #expect(try user(Array(names.dropLast()), most).status == 0)
-        #expect(try tools.certificateLines("id-cert.pub").filter { $0.hasPrefix("p") && $0 != "permit-pty" }.count == 256)
+        #expect(
+            try tools.certificateLines("id-cert.pub").filter { $0.hasPrefix("p") && $0 != "permit-pty" }.count
+                == 256)
     }
 
     @Test(arguments: [
-        "0", "0s", "00h", "-5", "-5m", "5x", "h", "1h-1m", "1.5h", " 1h", "", "١h", "18446744073709551616", "1e3",
+        "0", "0s", "00h", "-5", "-5m", "5x", "h", "1h-1m", "1.5h", " 1h", "١h", "18446744073709551616",
+        "1e3",
     ])
     func attack54_aLifetimeThatIsNoneIsRefused(_ text: String) throws {
         expectFailure(
@@ -171,9 +178,15 @@ struct CLIIssueRefusalTests {
     @Test(arguments: [
         (["--valid", "25h"], "validity of 1d1h: at most 1d are allowed for user certificates"),
         (["--valid", "86401"], "validity of 1d1s: at most 1d are allowed for user certificates"),
-        (["--valid-from", "@18446744073709551614"], "validity: 28800 seconds from @18446744073709551614 is after the end of time"),
+        (
+            ["--valid-from", "@18446744073709551614"],
+            "validity: 28800 seconds from @18446744073709551614 is after the end of time"
+        ),
         (["--valid-from", "@0"], "validity: ends at 1970-01-01T08:00:00Z, which is past (now is "),
-        (["--valid-from", "-18446744073709551615"], "validity: ends at 1970-01-01T08:00:00Z, which is past (now is "),
+        (
+            ["--valid-from", "-18446744073709551615"],
+            "validity: ends at 1970-01-01T08:00:00Z, which is past (now is "
+        ),
         (["--valid-from", "+31d"], "validity: starts at "),
         (["--valid", "18446744073709551615"], "validity of 213503982334601d7h15s: at most 1d are allowed"),
     ])
@@ -210,9 +223,15 @@ struct CLIIssueRefusalTests {
         (["--permit", "shell"], "--permit: \"shell\" is not known"),
         (["--permit", ""], "--permit: \"\" is not known"),
         (["--permit", "pty,"], "--permit: \"\" is not known"),
-        (["--source-address", "10.0.0.1/8"], "--source-address: address \"10.0.0.1/8\": bits are set behind the prefix of 8"),
+        (
+            ["--source-address", "10.0.0.1/8"],
+            "--source-address: address \"10.0.0.1/8\": bits are set behind the prefix of 8"
+        ),
         (["--extension", "permit-pty"], "extension permit-pty is a permission"),
-        (["--extension", "force-command=x"], "extension force-command is a critical option: as an extension it would be ignored"),
+        (
+            ["--extension", "force-command=x"],
+            "extension force-command is a critical option: as an extension it would be ignored"
+        ),
         (["--extension", "a@b", "--extension", "a@b=c"], "extension a@b is given twice"),
         (["--extension", "=x"], "extension: empty"),
         (["--force-command", ""], "force-command: empty"),
@@ -234,156 +253,5 @@ struct CLIIssueRefusalTests {
         #expect(result.status == 2 && !tools.folder.contains("cert"), "\(result)")
         #expect(result.stderrText.contains(": it is the CA's own\n"), "\(result)")
         #expect(try tools.log().last?.event == "refused")
-    }
-}
-
-@Suite("daypass issue: files")
-struct CLIIssueFileTests {
-    private let tools: CLITools
-    private let before: [LoggedEntry]
-
-    init() throws {
-        tools = try CLITools.withCA()
-        before = try tools.log()
-    }
-
-    @Test func aCertificateInsteadOfAKeyIsRefused() throws {
-        try tools.issue().orThrow("issue")
-        let logged = try tools.log()
-        expectFailure(
-            try tools.issue(key: "id-cert.pub"), 64, "id-cert.pub: a certificate, a plain public key is needed")
-        #expect(try tools.log() == logged)
-        #expect(!tools.folder.contains("id-cert-cert.pub"))
-    }
-
-    @Test(arguments: [
-        ["-t", "ed25519"], ["-t", "rsa", "-b", "2048", "-m", "PEM"], ["-t", "ecdsa", "-m", "PKCS8"],
-    ])
-    func aPrivateKeyIsRefusedAndNothingOfItShown(_ options: [String]) throws {
-        try tools.makeKey("secret", options)
-        let result = try tools.issue(key: "secret")
-        expectFailure(
-            result, 64,
-            "secret: public key: this is a private key; give its public half (the .pub file beside it, or ssh-keygen -y)"
-        )
-        let lines = try tools.folder.readText("secret").split(separator: "\n").filter { !$0.hasPrefix("-") }
-        #expect(!lines.contains { result.stderrText.contains($0) })
-        #expect(try tools.log() == before)
-    }
-
-    @Test func otherKeysAreRefusedByName() throws {
-        try tools.folder.write("ssh-dss AAAAB3NzaC1kc3M= x\n", to: "dsa.pub")
-        try tools.folder.write("ssh-foo AAAAB3NzaC1mb28= x\n", to: "foo.pub")
-        try tools.makeKey("small", ["-t", "rsa", "-b", "1024"])
-        expectFailure(
-            try tools.issue(key: "dsa.pub"), 64,
-            "dsa.pub: key type ssh-dss: DSA is not secure and is not supported")
-        expectFailure(
-            try tools.issue(key: "foo.pub"), 64,
-            "foo.pub: key type: \"ssh-foo\" is not a key type that is supported")
-        let small = try tools.issue(key: "small.pub")
-        #expect(small.status == 64 && small.stderrText.contains("1024"), "\(small)")
-        expectFailure(
-            try tools.issue(key: "nowhere.pub"), 1, "cannot open nowhere.pub: no such file or directory")
-        expectFailure(try tools.issue(key: "."), 1, "cannot read .: is a directory")
-        #expect(try tools.log() == before)
-    }
-
-    /// The program is asked about some of them, the parser that it uses about all.
-    @Test(arguments: [["-t", "ed25519"], ["-t", "ecdsa"], ["-t", "rsa", "-b", "2048"]])
-    func aKeyThatEndsEarlyIsRefused(_ options: [String]) throws {
-        try tools.makeKey("whole", options)
-        let whole = try tools.folder.read("whole.pub")
-        let data = try #require(
-            String(decoding: whole, as: UTF8.self).split(separator: " ").prefix(2).joined(separator: " ")).utf8.count
-        let key = try PublicKeyLine(file: whole).content
-        for length in 0..<data {
-            let parsed = try? PublicKeyLine(file: Array(whole.prefix(length)))
-            #expect(parsed == nil, "\(length) of \(data) bytes")
-        }
-        // Behind the key only a comment is lost.
-        for length in data...whole.count {
-            #expect(try PublicKeyLine(file: Array(whole.prefix(length))).content == key)
-        }
-        for length in [0, 1, 11, 12, data / 2, data - 1] {
-            try tools.folder.write(Array(whole.prefix(length)), to: "short.pub")
-            let result = try tools.issue(key: "short.pub")
-            #expect(result.status == 64 && result.stdout.isEmpty, "\(length): \(result)")
-            #expect(result.stderrText.hasPrefix("error: short.pub: "), "\(result)")
-        }
-        #expect(try tools.log() == before)
-        #expect(!tools.folder.contains("short-cert.pub"))
-        #expect(try tools.issue(key: "whole.pub").status == 0)
-    }
-
-    @Test func nothingIsRecordedWhenOneKeyOfManyIsBad() throws {
-        try tools.makeKey("two")
-        try tools.folder.write("ssh-ed25519 AAAA x\n", to: "bad.pub")
-        let result = try tools.daypass([
-            "issue", "user", "--identity", "al", "--principal", "deploy", "--key", "id.pub", "two.pub", "bad.pub",
-        ])
-        #expect(result.status == 64 && result.stdout.isEmpty, "\(result)")
-        #expect(try tools.log() == before)
-        #expect(!tools.folder.contains("id-cert.pub") && !tools.folder.contains("two-cert.pub"))
-    }
-
-    @Test func twoKeysAndOneFileAreRefused() throws {
-        try tools.makeKey("two")
-        let command = ["issue", "user", "--identity", "al", "--principal", "deploy", "--key"]
-        expectFailure(
-            try tools.daypass(command + ["id.pub", "two.pub", "-o", "cert"]), 64,
-            "-o takes the certificate of one key, 2 are given",
-            hint: "daypass issue user --help lists what it takes")
-        for pair in [["id.pub", "id.pub"], ["id.pub", "id"]] {
-            if pair[1] == "id" { try tools.folder.write(try tools.folder.read("id.pub"), to: "id") }
-            expectFailure(
-                try tools.daypass(command + pair), 64, "id-cert.pub: two certificates would go there")
-        }
-        #expect(try tools.log() == before)
-        #expect(!tools.folder.contains("cert") && !tools.folder.contains("id-cert.pub"))
-    }
-
-    /// `-o id` would else take somebody's private key.
-    @Test(arguments: ["id", "id.pub", ".daypass/user_ca", ".daypass/config.yaml"])
-    func whatIsNoCertificateIsNotReplaced(_ target: String) throws {
-        let content = try tools.folder.read(target)
-        expectFailure(
-            try tools.issue(["-o", target]), 1, "\(target): there is something else than a certificate",
-            hint: "remove it, or write the certificate to another file with -o")
-        #expect(try tools.folder.read(target) == content)
-        #expect(try tools.log() == before)
-    }
-
-    /// Root would else put a plain file in the place of /dev/null.
-    @Test func aDeviceOrFolderIsNotReplaced() throws {
-        try tools.run("mkfifo", ["pipe"])
-        try FileManager.default.createSymbolicLink(
-            atPath: tools.folder.path("link"), withDestinationPath: "pipe")
-        for target in ["pipe", "link", "."] {
-            expectFailure(try tools.issue(["-o", target]), 1, "\(target): not a regular file")
-            expectFailure(
-                try tools.daypass(["krl", "build", "-o", target]), 1, "\(target): not a regular file")
-        }
-        #expect(try tools.log() == before)
-        #expect(try tools.names() == [".daypass", "id", "id.pub", "pipe", "link"])
-    }
-
-    /// The record stays, as a record without a certificate does no harm, and no half file.
-    @Test func aFileThatCannotBeWrittenIsAnError() throws {
-        expectFailure(
-            try tools.issue(["-o", "no/where"]), 1,
-            "cannot create a file beside no/where: no such file or directory")
-        #expect(try tools.log().dropFirst(before.count).map(\.event) == ["issued"])
-        #expect(try tools.names() == [".daypass", "id", "id.pub"])
-        let published = try tools.folder.readText(".daypass/checkpoint").split(separator: "\n")[1]
-        #expect(published == "4")
-    }
-}
-
-extension CLITools {
-    /// A line with a public key that was never seen before; faster than ssh-keygen where many are needed.
-    func freshPublicKey() throws -> String {
-        let key = try PrivateKey.generate(.ed25519, comment: "").publicKey
-        return try PublicKeyLine(.key(key)).text + "\n"
     }
 }

