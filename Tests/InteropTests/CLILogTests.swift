@@ -125,7 +125,8 @@ struct CLILogTests {
         try tools.daypass(["log", "export", "out"]).orThrow("export")
         let files = try FileManager.default.subpathsOfDirectory(atPath: tools.folder.path("out")).filter {
             var isFolder: ObjCBool = false
-            return FileManager.default.fileExists(atPath: tools.folder.path("out/\($0)"), isDirectory: &isFolder)
+            return unsafe FileManager.default.fileExists(
+                atPath: tools.folder.path("out/\($0)"), isDirectory: &isFolder)
                 && !isFolder.boolValue
         }
         #expect(files.count == 3)
