@@ -175,7 +175,9 @@ struct CLIInitTests {
         let tools = try CLITools()
         let result = try tools.daypass(["ca", "init", "--no-passphrase", "--type", "rsa"])
         expectFailure(
-            result, 64, "the value 'rsa' is invalid for '--type <TYPE>'",
+            result, 64,
+            "the value 'rsa' is invalid for '--type <TYPE>'. Please provide one of 'ed25519', 'ecdsa-p256', 'ecdsa-p384' "
+                + "or 'ecdsa-p521'.",
             hint: "daypass ca init --help lists what it takes")
         #expect(!tools.folder.contains(".daypass"))
     }

@@ -21,6 +21,12 @@ public struct CAFolder: Sendable, Hashable {
     /// The public key of a role, one line as ssh-keygen writes it.
     public func publicKey(_ role: AuthorityRole) -> String { privateKey(role) + ".pub" }
 
+    /// Every file that may be there, SQLite's own beside the database among them.
+    public var files: [String] {
+        AuthorityRole.allCases.flatMap { [privateKey($0), publicKey($0)] }
+            + [configuration, database, database + "-wal", database + "-shm", checkpoint]
+    }
+
     private static func keyName(_ role: AuthorityRole) -> String {
         switch role {
         case .user: "user_ca"

@@ -103,6 +103,7 @@ public enum FileIO {
         replacing: Bool = true
     ) throws(CertAuthorityError) {
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        try checkReplaceable(path)
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let number = unsafe open(temporary, flags, mode_t(truncatingIfNeeded: mode))
@@ -137,6 +138,14 @@ public enum FileIO {
         if durability == .synced { try syncFolder(folder) }
     }
 
+    /// Refuses what is there and no regular file: a rename would put one in the place of /dev/null.
+    public static func checkReplaceable(_ path: String) throws(CertAuthorityError) {
+        var status = stat()
+        guard unsafe stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+            throw CertAuthorityError(.file, "\(path.escapedForTerminal): not a regular file")
+        }
+    }
+
     /// Creates a secret file, 0600, or replaces it in one step.
     public static func writeSecret(_ secret: SecretBytes, to path: String) throws(CertAuthorityError) {
         try secret.withSpan { bytes throws(CertAuthorityError) in try write(bytes, to: path, mode: 0o600) }
@@ -156,14 +165,39 @@ public enum FileIO {
         try write(content, to: root + "/" + name, mode: 0o644, durability: .atomic)
     }
 
-    /// Makes a folder if it isn't there, and gives it its mode.
+    /// Makes a folder with `mode`, whatever the umask; one that is there keeps the mode that it has.
     ///
-    /// - Throws: `.unsafeFile` when something else is at `path`.
+    /// - Throws: `.unsafeFile` when something else is at `path`, or somebody else owns the folder.
     public static func makeFolder(_ path: String, mode: UInt32) throws(CertAuthorityError) {
-        if unsafe mkdir(path, mode_t(truncatingIfNeeded: mode)) != 0, errno != EEXIST {
+        let isNew = unsafe mkdir(path, mode_t(truncatingIfNeeded: mode)) == 0
+        guard isNew || errno == EEXIST else {
             throw .system(
                 "cannot make the folder", path, errno, hint: "make the folder that it lies in first")
         }
+        try checkFolder(path)
+        if isNew { try setMode(mode, of: path) }
+    }
+
+    /// Makes a folder for secrets, 0700, or makes an empty one that is there fit for them.
+    ///
+    /// - Throws: `.unsafeFile` when something else is at `path`, somebody else owns the folder, or it is in use for
+    ///   something that others may see.
+    public static func makeSecretFolder(_ path: String) throws(CertAuthorityError) {
+        try makeFolder(path, mode: 0o700)
+        let mode = try checkFolder(path) & 0o7777
+        guard mode != 0o700 else { return }
+        guard try isEmptyFolder(path) else {
+            throw CertAuthorityError(
+                .unsafeFile,
+                "\(path.escapedForTerminal): there are other files in it, and its mode 0\(String(mode, radix: 8)) lets "
+                    + "others in", hint: "use a folder of its own with --home")
+        }
+        try setMode(0o700, of: path)
+    }
+
+    /// - Returns: the mode of our folder at `path`.
+    @discardableResult
+    private static func checkFolder(_ path: String) throws(CertAuthorityError) -> mode_t {
         var status = stat()
         guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw CertAuthorityError(.unsafeFile, "\(path.escapedForTerminal): not a folder")
@@ -172,10 +206,25 @@ public enum FileIO {
             throw CertAuthorityError(
                 .unsafeFile, "\(path.escapedForTerminal): owned by user \(status.st_uid), not by you")
         }
+        return status.st_mode
+    }
+
+    private static func setMode(_ mode: UInt32, of path: String) throws(CertAuthorityError) {
         guard unsafe chmod(path, mode_t(truncatingIfNeeded: mode)) == 0 else {
             throw .system("cannot set the mode of", path, errno)
         }
     }
+
+    private static func isEmptyFolder(_ path: String) throws(CertAuthorityError) -> Bool {
+        guard let folder = unsafe opendir(path) else { throw .system("cannot open", path, errno) }
+        defer { unsafe closedir(folder) }
+        // "." and "..", and what else is there.
+        for _ in 0..<3 where unsafe readdir(folder) == nil { return true }
+        return false
+    }
+
+    /// Removes a file; nothing happens when there is none.
+    public static func remove(_ path: String) { unsafe unlink(path) }
 
     /// Replaces or creates a text file in one step.
     public static func write(_ text: String, to path: String, mode: UInt32) throws(CertAuthorityError) {

@@ -28,6 +28,8 @@ public enum ProcessHardening {
         }
         // A reader that goes away is an error of write(2), not the end of this process between two files.
         _ = signal(SIGPIPE, SIG_IGN)
+        // A file at its limit (RLIMIT_FSIZE) likewise.
+        _ = signal(SIGXFSZ, SIG_IGN)
         _ = umask(0o077)
     }
 }

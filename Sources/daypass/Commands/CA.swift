@@ -51,7 +51,7 @@ struct CAInit: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The log's name in its checkpoints (default: daypass.local/ and the user CA's hash).",
+            "The log's name in its checkpoints (default: daypass.local/ and the log key's hash).",
             valueName: "NAME"))
     var origin: String?
 
@@ -66,21 +66,42 @@ struct CAInit: AsyncParsableCommand {
 
     func run() async throws {
         let folder = try home.folder
-        guard !FileIO.exists(folder.configuration), !FileIO.exists(folder.database) else {
+        guard !folder.files.contains(where: FileIO.exists) else {
             throw CertAuthorityError(
                 .unsafeFile, "there is a CA in \(folder.path.escapedForTerminal) already",
                 hint: "use another folder with --home; a CA is never overwritten")
         }
         let secret = noPassphrase ? nil : try newPassphrase()
         let authorities = try collectAuthorities(secret)
-        try FileIO.makeFolder(folder.path, mode: 0o700)
-        let requester = try localRequester()
         var configuration = CAConfiguration(origin: origin ?? defaultOrigin(authorities))
         configuration.hasRandomSerials = serials == .random
         configuration.agentRoles = Set(authorities.filter { $0.change == .entrusted }.map(\.role))
         // Refuses an origin that no checkpoint could carry before anything is on disk.
         _ = try KeyName(configuration.origin)
+        guard let log = authorities.first(where: { $0.role == .log })?.privateKey else {
+            throw CertAuthorityError(.key, "there is no log key")
+        }
+        let signer = try noteSigner(log, configuration.origin)
+        try FileIO.makeSecretFolder(folder.path)
+        // First the database: of two that are started at once, one fails here and has touched nothing.
+        try SQLiteLedger.create(
+            at: folder.database, origin: configuration.origin,
+            serials: serials == .random ? .random(key: SystemRandom.bytes(SerialSequence.keyBytes)) : .sequential,
+            signer: signer)
+        do {
+            try await fill(folder, authorities, configuration, secret, signer)
+        } catch {
+            // None of them was there before, and half a CA would be neither used nor made again.
+            folder.files.forEach(FileIO.remove)
+            throw error
+        }
+        try report(folder, authorities, configuration)
+    }
 
+    private func fill(
+        _ folder: CAFolder, _ authorities: [NewAuthority], _ configuration: CAConfiguration,
+        _ secret: SecretBytes?, _ signer: NoteSigner
+    ) async throws {
         for authority in authorities {
             if let key = authority.privateKey {
                 let file = try key.openSSHFile(passphrase: secret)
@@ -89,15 +110,8 @@ struct CAInit: AsyncParsableCommand {
             try PublicKeyFile.write(
                 authority.publicKey, comment: authority.comment, to: folder.publicKey(authority.role))
         }
-        guard let log = authorities.first(where: { $0.role == .log })?.privateKey else {
-            throw CertAuthorityError(.key, "there is no log key")
-        }
-        let signer = try noteSigner(log, configuration.origin)
-        try SQLiteLedger.create(
-            at: folder.database, origin: configuration.origin,
-            serials: serials == .random ? .random(key: randomBytes(SerialSequence.keyBytes)) : .sequential,
-            signer: signer)
         let ledger = try SQLiteLedger(opening: folder.database, signer: signer)
+        let requester = try localRequester()
         _ = try await ledger.append(
             authorities.map {
                 .authority(
@@ -105,9 +119,8 @@ struct CAInit: AsyncParsableCommand {
                 )
             }, at: millisecondsNow())
         try FileIO.write(try ledger.checkpoint().bytes.span, to: folder.checkpoint, mode: 0o644)
-        // Last: a folder without settings is no CA yet, and the command can be given again.
+        // Last: a folder without settings is no CA yet.
         try FileIO.write(configuration.yaml, to: folder.configuration, mode: 0o600)
-        try report(folder, authorities, configuration)
     }
 
     private func newPassphrase() throws -> SecretBytes {
@@ -119,7 +132,7 @@ struct CAInit: AsyncParsableCommand {
     }
 
     private func defaultOrigin(_ authorities: [NewAuthority]) -> String {
-        let key = authorities.first { $0.role == .user }?.publicKey.encoded ?? []
+        let key = authorities.first { $0.role == .log }?.publicKey.encoded ?? []
         return "daypass.local/"
             + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

@@ -57,13 +57,10 @@ struct KRLBuild: ParsableCommand {
     }
 
     func run() throws {
-        let ledger = try CAHome(home).ledger()
-        let records = try ledger.revocations().compactMap { entry -> RevocationRecord? in
-            guard case .revocation(let record) = entry.entry.event else { return nil }
-            return record
-        }
+        // An older database would bring back what was revoked since.
+        let ledger = try CAHome(home).currentLedger()
         let build = try RevocationList.build(
-            records, version: try ledger.size(), at: unixTimeNow(), includesExpired: includeExpired)
+            ledger.revocationRecords(), at: millisecondsNow(), includesExpired: includeExpired)
         let encoded = try build.list.checkedEncoding()
         if output == "-" {
             Terminal.write(encoded)
@@ -76,7 +73,7 @@ struct KRLBuild: ParsableCommand {
         guard format.format == .text else { return try JSONOutput.write(report) }
         let left = build.expired == 0 ? "" : ", \(build.expired) expired ones left out"
         Terminal.say(
-            "\(output.escapedForTerminal): \(build.included) revocations\(left), version \(build.list.version), \(encoded.count) bytes"
+            "\(output.escapedForTerminal): \(build.included) \(build.included == 1 ? "revocation" : "revocations")\(left), version \(build.list.version), \(encoded.count) bytes"
         )
     }
 }

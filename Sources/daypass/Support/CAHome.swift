@@ -1,7 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CSodium
 import CertAuthority
 import CertAuthorityStore
 import SSHWire
@@ -54,6 +53,13 @@ struct CAHome {
 
     /// The ledger for reading.
     func ledger() throws -> SQLiteLedger { try SQLiteLedger(opening: folder.database, signer: nil) }
+
+    /// The ledger for reading, after making sure that it continues what was published: for what hosts will act on.
+    func currentLedger() throws -> SQLiteLedger {
+        let ledger = try ledger()
+        try checkAgainstPublished(ledger)
+        return ledger
+    }
 
     /// The private keys of `roles`, which are asked for one passphrase at most.
     func unlock(_ roles: [AuthorityRole], _ passphrase: PassphraseOptions) throws -> Keyring {
@@ -160,11 +166,4 @@ func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner {
     } catch {
         return false
     }
-}
-
-/// Fresh bytes from the system's generator, through libsodium.
-@Sendable func randomBytes(_ count: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    unsafe randombytes_buf(&bytes, count)
-    return bytes
 }

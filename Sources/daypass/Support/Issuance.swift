@@ -45,17 +45,28 @@ enum Issuance {
                 key: try PublicKeyFile.read(path), subject: profile.subject, identity: profile.identity,
                 principals: profile.principals, validFrom: start, lifetime: lifetime, requester: requester)
         }
+        try checkTargets(options)
         let signing = try home.signing(profile.kind, passphrase)
         let issuer = Issuer(
             policy: home.configuration.policy, ledger: signing.ledger,
             signers: [profile.kind: signing.signer],
-            revokedKeys: try signing.ledger.revokedKeys(), clock: millisecondsNow, randomBytes: randomBytes)
+            revokedKeys: try signing.ledger.revokedKeys(), clock: millisecondsNow,
+            randomBytes: SystemRandom.bytes)
         var reports: [Report] = []
         var refusals: Set<[String]> = []
         var progress = Progress("issuing", total: UInt64(requests.count))
         for first in stride(from: 0, to: requests.count, by: batchSize) {
             let batch = first..<min(first + batchSize, requests.count)
-            let outcomes = try await issuer.issue(Array(requests[batch]))
+            let outcomes: [Issuer.Outcome]
+            do {
+                outcomes = try await issuer.issue(Array(requests[batch]))
+            } catch {
+                // What was recorded before a signature failed stays recorded.
+                try? home.publishCheckpoint(signing.ledger)
+                throw error
+            }
+            // Before a certificate leaves: an older database that is put back must be noticed.
+            try home.publishCheckpoint(signing.ledger)
             for (path, outcome) in zip(options.key[batch], outcomes) {
                 let report = try deliver(outcome, path, options)
                 if let reasons = report.refused { refusals.insert(reasons) }
@@ -64,12 +75,30 @@ enum Issuance {
             progress.update(UInt64(batch.upperBound))
         }
         progress.finish()
-        try home.publishCheckpoint(signing.ledger)
         try tell(reports, format, profile, options)
         guard let reasons = refusals.first else { return }
         throw Failure(
             ExitStatus.refused, "refused by policy: \(reasons.joined(separator: "; "))",
             hint: "the limits are in \(home.folder.configuration.escapedForTerminal)")
+    }
+
+    /// Refuses files that would get two certificates, or hold something else, before anything is recorded.
+    private static func checkTargets(_ options: IssueOptions) throws {
+        var targets: Set<String> = []
+        for path in options.key {
+            let target = options.certificatePath(path)
+            guard targets.insert(target).inserted else {
+                throw Failure(
+                    ExitStatus.usage, "\(target.escapedForTerminal): two certificates would go there")
+            }
+            guard target != "-", FileIO.exists(target) else { continue }
+            try FileIO.checkReplaceable(target)
+            guard let line = try? PublicKeyFile.readLine(target), case .certificate = line.content else {
+                throw CertAuthorityError(
+                    .file, "\(target.escapedForTerminal): there is something else than a certificate",
+                    hint: "remove it, or write the certificate to another file with -o")
+            }
+        }
     }
 
     private static func deliver(_ outcome: Issuer.Outcome, _ path: String, _ options: IssueOptions) throws

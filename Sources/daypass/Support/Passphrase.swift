@@ -45,17 +45,23 @@ enum Passphrase {
     }
 
     /// Reads up to a line's end, byte by byte, so that nothing of it is left in a buffer elsewhere.
-    static func readLine(from descriptor: Int32) throws -> SecretBytes {
+    ///
+    /// - Returns: nil when the byte `interrupt` came.
+    static func readLine(from descriptor: Int32, interrupt: UInt8) throws -> SecretBytes? {
         var length = 0
+        var isInterrupted = false
         let line = try unsafe SecretBytes(count: maximumBytes + 1) { target throws(SSHWireError) in
             guard let start = target.baseAddress else { return }
             while length < target.count {
                 let count = unsafe systemRead(descriptor, start + length, 1)
                 if count < 0, errno == EINTR { continue }
                 guard count == 1, unsafe target[length] != UInt8(ascii: "\n") else { break }
+                isInterrupted = unsafe target[length] == interrupt
+                if isInterrupted { break }
                 length += 1
             }
         }
+        if isInterrupted { return nil }
         guard (1...maximumBytes).contains(length) else {
             throw Failure("a passphrase of 1 to \(maximumBytes) bytes is needed")
         }

@@ -20,7 +20,10 @@ enum TimeArgument {
             return time
         case "-": return now.subtractingOrEpoch(try parseTimeSpan(String(text.dropFirst()), field: field))
         case "@":
-            guard let seconds = UInt64(text.dropFirst()), seconds < .max else { throw refusal }
+            // Digits only: UInt64 would take a sign, too.
+            guard text.utf8.dropFirst().allSatisfy({ (0x30...0x39).contains($0) }),
+                let seconds = UInt64(text.dropFirst()), seconds < .max
+            else { throw refusal }
             return UnixTime(seconds: seconds)
         default: break
         }
