@@ -7,12 +7,18 @@ import SSHWire
 extension LogEntry {
     private static let version: UInt8 = 1
 
-    private enum Kind: UInt8 {
+    /// The second byte of an entry.
+    public enum Kind: UInt8, Sendable {
         case issuance = 1
         case refusal = 2
         case revocation = 3
         case authority = 4
         case recovery = 5
+    }
+
+    /// What an entry is about, without parsing it; nil for what is none.
+    public static func kind(of encoded: Span<UInt8>) -> Kind? {
+        encoded.count > 1 ? Kind(rawValue: encoded[1]) : nil
     }
 
     /// The entry's bytes, whose hash is its leaf in the log.

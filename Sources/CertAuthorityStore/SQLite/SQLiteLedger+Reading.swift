@@ -95,13 +95,20 @@ extension SQLiteLedger {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT entries.position, entries.entry FROM revocations
+                    SELECT entries.position, entries.hash, entries.entry FROM revocations
                     JOIN entries ON entries.position = revocations.entry ORDER BY entries.position
                     """)
             return try rows.map { row in
-                let entry = try row.decode(Data.self, forColumn: "entry")
-                let position = try row.decode(Int64.self, forColumn: "position")
-                return (UInt64(bitPattern: position), try LogEntry(encoded: Array(entry).span))
+                let entry = Array(try row.decode(Data.self, forColumn: "entry"))
+                let position = UInt64(bitPattern: try row.decode(Int64.self, forColumn: "position"))
+                // A list that hosts refuse keys by is made of this: what was changed makes none.
+                guard MerkleHash.leaf(entry.span).bytes == Array(try row.decode(Data.self, forColumn: "hash"))
+                else {
+                    throw CertAuthorityError(
+                        .logInconsistent, "entry \(position): its bytes are not what was recorded",
+                        hint: "check the log with: daypass log verify")
+                }
+                return (position, try LogEntry(encoded: entry.span))
             }
         }
     }
