@@ -78,7 +78,7 @@ struct SQLiteDamageTests {
     static let losses = [
         Loss(table: "entries", column: "entry") { _ = try entries($0) },
         Loss(table: "entries", column: "entry") { _ = try $0.entry(at: 0) },
-        Loss(table: "entries", column: "entry") { _ = try $0.root(size: 301) },
+        Loss(table: "entries", column: "hash") { _ = try $0.root(size: 301) },
         Loss(table: "entries", column: "entry") { _ = try $0.revocations() },
         Loss(table: "tiles", column: "hashes") { _ = try $0.root(size: 300) },
         Loss(table: "certificates", column: "entry") { _ = try $0.entryIndexes(keyID: "alice#1") },

@@ -191,6 +191,7 @@ struct IssuancePolicyTests {
     @Test func wildcardsForHostsNeedThePolicysWord() throws {
         #expect(try refusalCode { _ = try Sample.hostRequest(["*.example.com"]) } == .invalidRequest)
         let request = try Sample.hostRequest(["*.example.com"], allowWildcards: true)
-        #expect(try approved(try review(request)).certificate(serial: 1).fields.principals == ["*.example.com"])
+        #expect(
+            try approved(try review(request)).certificate(serial: 1).fields.principals == ["*.example.com"])
     }
 }

@@ -464,7 +464,7 @@ import Testing
                 try CertificateFields(toBeSigned: other.toBeSigned.span)
             }
             #expect(parsed == code)
-            #expect(try refused(other, other)?.code == code)
+            #expect(refusal { () throws(SSHWireError) in try UnsignedCertificate(other) } == code)
         }
     }
 

@@ -59,8 +59,7 @@ public struct Issuer: Sendable {
         for (number, request) in requests.enumerated() {
             let nonce = Array(random[(number * Self.nonceBytes)..<((number + 1) * Self.nonceBytes)])
             let authority = try signer(request.kind).publicKey
-            let isRevoked = revokedKeys.contains(request.key)
-            switch policy.review(request, by: authority, keyIsRevoked: isRevoked, at: now, nonce: nonce) {
+            switch policy.review(request, by: authority, revokedKeys: revokedKeys, at: now, nonce: nonce) {
             case .approved(let approved): drafts.append(.issuance(approved))
             case .refused(let reasons):
                 refusals[number] = reasons

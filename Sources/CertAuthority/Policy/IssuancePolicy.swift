@@ -3,7 +3,7 @@
 
 public import SSHWire
 
-/// What the operator of a CA lets be issued. Only ``review(_:by:keyIsRevoked:at:nonce:)`` makes an ``ApprovedIssuance``.
+/// What the operator of a CA lets be issued. Only ``review(_:by:revokedKeys:at:nonce:)`` makes an ``ApprovedIssuance``.
 public struct IssuancePolicy: Sendable, Hashable {
     /// The bounds for one kind of certificate.
     public struct Bounds: Sendable, Hashable {
@@ -37,16 +37,19 @@ public struct IssuancePolicy: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - authority: the public key of the CA that would sign.
-    ///   - keyIsRevoked: whether the key to certify was revoked.
+    ///   - revokedKeys: keys that nothing is issued for, nor by, any more.
     ///   - now: the time by which the request is judged.
     ///   - nonce: fresh random bytes for the certificate, 32 of them.
     public func review(
-        _ request: IssuanceRequest, by authority: PublicKey, keyIsRevoked: Bool = false, at now: UnixTime,
+        _ request: IssuanceRequest, by authority: PublicKey, revokedKeys: Set<PublicKey> = [],
+        at now: UnixTime,
         nonce: [UInt8]
     ) -> IssuanceDecision {
         let bounds = request.kind == .user ? user : host
         var reasons: [String] = []
-        if keyIsRevoked { reasons.append("key \(request.key.fingerprint): it is revoked") }
+        for key in [request.key, authority] where revokedKeys.contains(key) {
+            reasons.append("key \(key.fingerprint): it is revoked")
+        }
         if request.key == authority { reasons.append("key \(request.key.fingerprint): it is the CA's own") }
         let lifetime = request.lifetime ?? bounds.defaultLifetime
         if lifetime > bounds.maximumLifetime {
@@ -124,7 +127,8 @@ public final class ApprovedIssuance: Sendable {
             return try UnsignedCertificate(
                 CertificateFields(
                     nonce: nonce, key: request.key, serial: serial, kind: request.kind,
-                    keyID: keyID(serial: serial), principals: request.principals.names, validAfter: validAfter,
+                    keyID: keyID(serial: serial), principals: request.principals.names,
+                    validAfter: validAfter,
                     validBefore: validBefore, criticalOptions: criticalOptions, extensions: extensions,
                     signatureKey: authority))
         } catch {
@@ -134,7 +138,8 @@ public final class ApprovedIssuance: Sendable {
 
     /// True when `fields` are what was approved, with a serial that is not 0.
     func isApproval(of fields: CertificateFields) -> Bool {
-        fields.serial != 0 && fields.nonce == nonce && fields.key == request.key && fields.kind == request.kind
+        fields.serial != 0 && fields.nonce == nonce && fields.key == request.key
+            && fields.kind == request.kind
             && fields.keyID == keyID(serial: fields.serial) && fields.principals == request.principals.names
             && fields.validAfter == validAfter && fields.validBefore == validBefore
             && fields.criticalOptions == criticalOptions && fields.extensions == extensions

@@ -69,7 +69,8 @@ extension LedgerDraft {
     /// True when `entry` is this draft with a serial, which is not 0.
     fileprivate func isRecorded(by entry: LogEntry) -> Bool {
         switch (content, entry.event) {
-        case (.issuance(let approved), .issuance(let certificate)): approved.isApproval(of: certificate.fields)
+        case (.issuance(let approved), .issuance(let certificate)):
+            approved.isApproval(of: certificate.fields)
         case (.event(let event, _), let recorded): event == recorded
         case (.issuance, _): false
         }

@@ -14,13 +14,15 @@ public enum RevocationList {
     }
 
     /// - Parameters:
-    ///   - version: the list's number, which only ever grows: how many entries the log has had.
+    ///   - milliseconds: now, since 1970. It is the list's version too, which so grows from list to list also after an
+    ///     older database was put back.
     ///   - includesExpired: also revokes what no sshd would accept any more. sshd reads the whole list several times a
     ///     login (0.1 s for 100,000 serials), so leaving them out is the rule.
     public static func build(
-        _ revocations: [RevocationRecord], version: UInt64, at now: UnixTime, includesExpired: Bool
+        _ revocations: [RevocationRecord], at milliseconds: UInt64, includesExpired: Bool
     ) throws(CertAuthorityError) -> Build {
-        var builder = KeyRevocationList.Builder(version: version, generatedUnixSeconds: now.seconds)
+        let now = UnixTime(seconds: milliseconds / 1_000)
+        var builder = KeyRevocationList.Builder(version: milliseconds, generatedUnixSeconds: now.seconds)
         var included = 0
         do {
             for record in revocations where includesExpired || (record.expires ?? .forever) > now {

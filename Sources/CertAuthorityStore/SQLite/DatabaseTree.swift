@@ -6,7 +6,7 @@ import Foundation
 import GRDB
 import TransparencyLog
 
-/// The log's tree as the database has it: complete tiles where they are stored, hashes of entries elsewhere.
+/// The log's tree as the database has it: complete tiles where they are stored, leaf hashes elsewhere.
 struct DatabaseTree: HashSource {
     let db: Database
 
@@ -31,10 +31,13 @@ struct DatabaseTree: HashSource {
 
     /// A complete hash tile as it is stored, nil when it is not there.
     func storedTile(_ tile: Tile) throws -> HashTile? {
-        let data = try Data.fetchOne(
+        // A row, not its value: a damaged row without bytes is not a tile that isn't there.
+        let row = try Row.fetchOne(
             db, sql: "SELECT hashes FROM tiles WHERE level = ? AND position = ?",
             arguments: [tile.level, Int64(bitPattern: tile.index)])
-        return try data.map { try HashTile(tile, bytes: Array($0).span) }
+        guard let row else { return nil }
+        let bytes = Array(try row.decode(Data.self, atIndex: 0))
+        return try HashTile(tile, bytes: bytes.span)
     }
 
     /// The root of a complete tile, which is one hash of the tile above.
@@ -50,13 +53,13 @@ struct DatabaseTree: HashSource {
 
     private func leafHashes(_ range: Range<UInt64>) throws -> [Hash] {
         let rows = try Data.fetchAll(
-            db, sql: "SELECT entry FROM entries WHERE position >= ? AND position < ? ORDER BY position",
+            db, sql: "SELECT hash FROM entries WHERE position >= ? AND position < ? ORDER BY position",
             arguments: [Int64(bitPattern: range.lowerBound), Int64(bitPattern: range.upperBound)])
         guard rows.count == range.count else {
             throw CertAuthorityError(
                 .logInconsistent,
                 "entries \(range.lowerBound)...\(range.upperBound - 1): \(rows.count) are there")
         }
-        return rows.map { MerkleHash.leaf(Array($0).span) }
+        return try rows.map { try Hash(Array($0).span) }
     }
 }

@@ -20,14 +20,18 @@ extension SQLiteLedger {
         return record
     }
 
-    /// The keys that are revoked themselves, for which nothing is issued any more.
-    public nonisolated func revokedKeys() throws(CertAuthorityError) -> Set<PublicKey> {
-        var keys: Set<PublicKey> = []
-        for (_, entry) in try revocations() {
-            if case .revocation(let record) = entry.event, case .key(let key) = record.target {
-                keys.insert(key)
-            }
+    /// Everything that was revoked, in order.
+    public nonisolated func revocationRecords() throws(CertAuthorityError) -> [RevocationRecord] {
+        try revocations().compactMap { _, entry in
+            if case .revocation(let record) = entry.event { record } else { nil }
         }
-        return keys
+    }
+
+    /// The keys that are revoked themselves, for and by which nothing is issued any more.
+    public nonisolated func revokedKeys() throws(CertAuthorityError) -> Set<PublicKey> {
+        Set(
+            try revocationRecords().compactMap { record in
+                if case .key(let key) = record.target { key } else { nil }
+            })
     }
 }

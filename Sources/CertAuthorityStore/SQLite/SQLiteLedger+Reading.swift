@@ -137,15 +137,19 @@ extension Database {
             arguments: [Int64(bitPattern: start)])
         while let row = try rows.next() {
             let position = UInt64(bitPattern: try row.decode(Int64.self, atIndex: 0))
-            let goesOn = try row.withUnsafeData(atIndex: 1) { data in
-                guard let data else {
-                    throw CertAuthorityError(.storeDamaged, "entry \(position) has no bytes")
-                }
-                return try unsafe data.withUnsafeBytes { bytes in
-                    try unsafe body(position, Span(_unsafeBytes: bytes))
-                }
-            }
-            guard goesOn else { return }
+            guard try row.withBytes(at: 1, "entry \(position)", { try body(position, $0) }) else { return }
+        }
+    }
+}
+
+extension Row {
+    /// Lends the bytes of a column without copying them.
+    func withBytes<Value>(
+        at index: Int, _ what: String, _ body: (Span<UInt8>) throws -> Value
+    ) throws -> Value {
+        try withUnsafeData(atIndex: index) { data in
+            guard let data else { throw CertAuthorityError(.storeDamaged, "\(what) has no bytes") }
+            return try unsafe data.withUnsafeBytes { bytes in try unsafe body(Span(_unsafeBytes: bytes)) }
         }
     }
 }

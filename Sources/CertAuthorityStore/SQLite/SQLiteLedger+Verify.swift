@@ -44,7 +44,10 @@ extension Database {
         let stated = try statedHead(row, logKey)
         var verifier = LogVerifier(expecting: published + [stated])
         var fault: TransparencyLogError?
-        try forEachEntry(from: 0) { index, entry in
+        let rows = try Row.fetchCursor(
+            self, sql: "SELECT position, hash, entry FROM entries ORDER BY position")
+        while fault == nil, let row = try rows.next() {
+            let index = UInt64(bitPattern: try row.decode(Int64.self, atIndex: 0))
             guard verifier.size < stated.size else {
                 throw CertAuthorityError(
                     .logInconsistent, "entry \(index): the checkpoint knows \(stated.size) entries only")
@@ -53,16 +56,15 @@ extension Database {
                 throw CertAuthorityError(
                     .logInconsistent, "entry \(verifier.size) is gone, the next one is \(index)")
             }
-            do throws(TransparencyLogError) {
-                try verifier.append(entry)
-            } catch {
+            do {
+                let hash = try row.withBytes(at: 1, "entry \(index)'s hash") { try Hash($0) }
+                try row.withBytes(at: 2, "entry \(index)") { try verifier.append($0, storedLeafHash: hash) }
+            } catch let error as TransparencyLogError {
                 fault = error
-                return false
             }
-            guard verifier.size % Self.stride == 0 else { return true }
+            guard verifier.size % Self.stride == 0 else { continue }
             progress(verifier.size, stated.size)
             try compareTiles(verifier.takeCompletedTiles())
-            return true
         }
         do {
             // The tiles first: they name the entry, where the root only says that there is one.

@@ -24,6 +24,8 @@ enum Schema {
                     ) STRICT;
                     CREATE TABLE entries (
                         position INTEGER PRIMARY KEY,
+                        -- The leaf hash, so that a changed entry can be named and a proof needs no entries.
+                        hash BLOB NOT NULL,
                         entry BLOB NOT NULL
                     ) STRICT;
                     -- Complete hash tiles only: what is partial is made from what is below it.

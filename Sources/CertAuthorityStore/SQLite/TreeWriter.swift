@@ -90,13 +90,15 @@ final class TreeWriter: @unchecked Sendable {
     private func insert(
         _ entries: [(entry: LogEntry, bytes: [UInt8])], into builder: inout TreeBuilder, _ db: Database
     ) throws -> [LedgerReceipt] {
-        let insertEntry = try db.cachedStatement(sql: "INSERT INTO entries (position, entry) VALUES (?, ?)")
+        let insertEntry = try db.cachedStatement(
+            sql: "INSERT INTO entries (position, hash, entry) VALUES (?, ?, ?)")
         var receipts: [LedgerReceipt] = []
         receipts.reserveCapacity(entries.count)
         for (entry, bytes) in entries {
             let position = Int64(bitPattern: builder.frontier.size)
-            try builder.append(entry: bytes.span)
-            try insertEntry.execute(arguments: [position, Data(bytes)])
+            let hash = MerkleHash.leaf(bytes.span)
+            try builder.append(hash)
+            try insertEntry.execute(arguments: [position, Data(hash.bytes), Data(bytes)])
             switch entry.event {
             case .issuance(let record):
                 try db.cachedStatement(

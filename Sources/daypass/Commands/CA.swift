@@ -51,7 +51,7 @@ struct CAInit: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The log's name in its checkpoints (default: daypass.local/ and the user CA's hash).",
+            "The log's name in its checkpoints (default: daypass.local/ and the log key's hash).",
             valueName: "NAME"))
     var origin: String?
 
@@ -86,7 +86,8 @@ struct CAInit: AsyncParsableCommand {
         // First the database: of two that are started at once, one fails here and has touched nothing.
         try SQLiteLedger.create(
             at: folder.database, origin: configuration.origin,
-            serials: serials == .random ? .random(key: randomBytes(SerialSequence.keyBytes)) : .sequential,
+            serials: serials == .random
+                ? .random(key: SystemRandom.bytes(SerialSequence.keyBytes)) : .sequential,
             signer: signer)
         do {
             try await fill(folder, authorities, configuration, secret, signer)
@@ -132,7 +133,7 @@ struct CAInit: AsyncParsableCommand {
     }
 
     private func defaultOrigin(_ authorities: [NewAuthority]) -> String {
-        let key = authorities.first { $0.role == .user }?.publicKey.encoded ?? []
+        let key = authorities.first { $0.role == .log }?.publicKey.encoded ?? []
         return "daypass.local/"
             + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

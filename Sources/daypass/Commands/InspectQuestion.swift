@@ -42,12 +42,8 @@ struct OwnAuthority {
     }
 
     private static func revocations(_ home: CAHome) throws -> KeyRevocationList {
-        let records = try home.ledger().revocations().compactMap { entry -> RevocationRecord? in
-            guard case .revocation(let record) = entry.entry.event else { return nil }
-            return record
-        }
-        return try RevocationList.build(
-            records, version: 0, at: UnixTime(seconds: 0), includesExpired: true
+        try RevocationList.build(
+            home.ledger().revocationRecords(), at: millisecondsNow(), includesExpired: true
         ).list
     }
 

@@ -59,12 +59,8 @@ struct KRLBuild: ParsableCommand {
     func run() throws {
         // An older database would bring back what was revoked since.
         let ledger = try CAHome(home).currentLedger()
-        let records = try ledger.revocations().compactMap { entry -> RevocationRecord? in
-            guard case .revocation(let record) = entry.entry.event else { return nil }
-            return record
-        }
         let build = try RevocationList.build(
-            records, version: try version(ledger), at: unixTimeNow(), includesExpired: includeExpired)
+            ledger.revocationRecords(), at: millisecondsNow(), includesExpired: includeExpired)
         let encoded = try build.list.checkedEncoding()
         if output == "-" {
             Terminal.write(encoded)
@@ -77,21 +73,8 @@ struct KRLBuild: ParsableCommand {
         guard format.format == .text else { return try JSONOutput.write(report) }
         let left = build.expired == 0 ? "" : ", \(build.expired) expired ones left out"
         Terminal.say(
-            "\(output.escapedForTerminal): \(build.included) revocations\(left), version \(build.list.version), \(encoded.count) bytes"
+            "\(output.escapedForTerminal): \(build.included) \(build.included == 1 ? "revocation" : "revocations")\(left), version \(build.list.version), \(encoded.count) bytes"
         )
-    }
-
-    /// How many entries the log has, with those that were lost: a list from before a loss may be out there, and hosts
-    /// take none with a smaller number.
-    private func version(_ ledger: SQLiteLedger) throws -> UInt64 {
-        var version = try ledger.size()
-        try ledger.forEachEntry { index, bytes in
-            if case .recovery(let record) = try LogEntry(encoded: bytes).event, record.knownSize > index {
-                version += record.knownSize - index
-            }
-            return true
-        }
-        return version
     }
 }
 

@@ -201,6 +201,8 @@ struct LogProve: ParsableCommand {
         }
         // The entry goes along: whoever checks needs its bytes, and compares them with the certificate.
         let entry = try ledger.entry(at: number) ?? []
+        // What doesn't hold is not handed out.
+        try proof.verify(leafHash: MerkleHash.leaf(entry.span), root: checkpoint.head.root)
         Terminal.write(try LoggedProof(proof, checkpoint: try ledger.checkpoint(), extra: entry).bytes)
     }
 
@@ -351,7 +353,7 @@ struct LogRecover: AsyncParsableCommand {
         Terminal.say("going on from \(size) entries; the loss is entry \(receipts.first?.index ?? size)")
         Terminal.complain(
             "warning",
-            "certificates issued in lost entries are valid until they expire and can't be listed; revoke again what was "
-                + "revoked in them")
+            "what the lost entries recorded is forgotten: certificates issued there are valid until they expire, and what was revoked there is not in the next revocation list"
+        )
     }
 }

@@ -1,7 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CSodium
 import CertAuthority
 import CertAuthorityStore
 import SSHWire
@@ -167,11 +166,4 @@ func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner {
     } catch {
         return false
     }
-}
-
-/// Fresh bytes from the system's generator, through libsodium.
-@Sendable func randomBytes(_ count: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    unsafe randombytes_buf(&bytes, count)
-    return bytes
 }

@@ -50,7 +50,8 @@ enum Issuance {
         let issuer = Issuer(
             policy: home.configuration.policy, ledger: signing.ledger,
             signers: [profile.kind: signing.signer],
-            revokedKeys: try signing.ledger.revokedKeys(), clock: millisecondsNow, randomBytes: randomBytes)
+            revokedKeys: try signing.ledger.revokedKeys(), clock: millisecondsNow,
+            randomBytes: SystemRandom.bytes)
         var reports: [Report] = []
         var refusals: Set<[String]> = []
         var progress = Progress("issuing", total: UInt64(requests.count))
