@@ -28,10 +28,14 @@ extension FuzzTarget {
         let pattern = ExactText(String(text[..<newline]))
         let name = ExactText(String(text[text.utf8.index(after: newline)...]))
         let matches = HostPattern.matches(pattern, name)
+        guard !name.isEmpty else {
+            try require(!matches, "no host has an empty name")
+            return .accepted
+        }
         if !pattern.string.utf8.contains(where: { "*?".utf8.contains($0) }) {
             try require(matches == (pattern == name), "a pattern without wildcards is a name")
         }
-        try require(HostPattern.matches("*", name), "a star matches everything")
+        try require(HostPattern.matches("*", name), "a star matches every name")
         try require(HostPattern.matches(name, name), "a name matches itself as a pattern")
         return .accepted
     }

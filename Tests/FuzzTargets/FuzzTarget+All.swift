@@ -5,10 +5,10 @@ extension FuzzTarget {
     /// Every target, one a parser.
     public static let all: [FuzzTarget] = [
         certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, privateKeyDER,
-        revocationList, sshsig, sshsigArmoured,
-        agentReply, addressList, hostPattern,
+        revocationList, sshsig, sshsigArmoured, agentReply, addressList, hostPattern,
         authorizedKeys, principals, knownHosts, allowedSigners, timestamp,
         signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
-        logEntry, configuration, timeSpan,
+        frontier,
+        logEntry, configuration, timeSpan, requestText,
     ]
 }

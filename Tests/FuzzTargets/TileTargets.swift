@@ -40,6 +40,19 @@ extension FuzzTarget {
         return .accepted
     }
 
+    /// A tree's right edge.
+    static let frontier = FuzzTarget("frontier", maximumBytes: Frontier.maximumBytes + 1) {
+        input throws(BrokenProperty) in
+        guard var frontier = try attempt({ try Frontier(input.span) }) else { return .refused }
+        try require(frontier.bytes == input, "a frontier has one form")
+        let (size, root) = (frontier.size, frontier.root)
+        let isLonger: Void? = try attempt { try frontier.append(MerkleHash.leaf(input.span)) }
+        try require(isLonger != nil || size == LogLimits.treeSize, "only a full tree takes no entry")
+        try require(isLonger == nil || frontier.size == size + 1, "an entry makes a tree longer by one")
+        try require(isLonger == nil || frontier.root != root, "an entry changes a tree's root")
+        return .accepted
+    }
+
     private static func tile(_ kind: Tile.Kind, _ input: [UInt8]) throws(BrokenProperty) -> Tile? {
         guard let first = input.first else { return nil }
         return try attempt { try Tile(kind, index: 0, width: Int(first) + 1) }

@@ -161,9 +161,10 @@ struct CLIRevokeTests {
         let result = try tools.daypass(["krl", "build", "-o", "-"]).orThrow("krl build")
         try tools.folder.write(result.stdout, to: "krl")
         #expect(try isRevoked("id.pub"))
-        #expect(try build().version > first.version)
+        let last = try build()
+        #expect(last.version > first.version)
         let shown = try tools.daypass(["krl", "show", "krl"])
-        #expect(shown.status == 0 && shown.stdoutText.contains("version"), "\(shown)")
+        #expect(shown.status == 0, "\(shown)")
     }
 
     @Test func aListThatIsNoneIsAnError() throws {

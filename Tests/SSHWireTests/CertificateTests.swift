@@ -430,7 +430,7 @@ import Testing
             } == .trailingBytes)
     }
 
-    /// What a parser refuses must not leave this way either: the value is a certificate like any other.
+    /// What a parser would refuse is refused before it is recorded or signed.
     @Test func attack01_whatAParserRefusesIsRefused() throws {
         let fields = try RawCertificate().certificate().fields
         func text(_ count: Int) -> ExactText { ExactText(String(repeating: "a", count: count)) }
@@ -466,6 +466,7 @@ import Testing
             #expect(parsed == code)
             #expect(refusal { () throws(SSHWireError) in try UnsignedCertificate(other) } == code)
         }
+        #expect(refusal { () throws(SSHWireError) in try UnsignedCertificate(fields) } == nil)
     }
 
     @Test func anotherAlgorithmsSignatureIsRefused() throws {

@@ -86,8 +86,7 @@ struct CAInit: AsyncParsableCommand {
         // First the database: of two that are started at once, one fails here and has touched nothing.
         try SQLiteLedger.create(
             at: folder.database, origin: configuration.origin,
-            serials: serials == .random
-                ? .random(key: SystemRandom.bytes(SerialSequence.keyBytes)) : .sequential,
+            serials: serials == .random ? .random(key: SystemRandom.bytes(SerialSequence.keyBytes)) : .sequential,
             signer: signer)
         do {
             try await fill(folder, authorities, configuration, secret, signer)

@@ -353,7 +353,7 @@ struct LogRecover: AsyncParsableCommand {
         Terminal.say("going on from \(size) entries; the loss is entry \(receipts.first?.index ?? size)")
         Terminal.complain(
             "warning",
-            "what the lost entries recorded is forgotten: certificates issued there are valid until they expire, and what was revoked there is not in the next revocation list"
-        )
+            "certificates issued in lost entries are valid until they expire and can't be listed; revoke again what was "
+                + "revoked in them")
     }
 }
