@@ -82,6 +82,12 @@ struct CLILogDamageTests {
         #expect(built.status == 1 && !tools.folder.contains("krl"), "\(built)")
     }
 
+    @Test func aRevocationThatIsLookedUpNoMoreIsNoticed() throws {
+        try tools.daypass(["revoke", "--key", "id.pub", "--reason", "lost"]).orThrow("revoke")
+        try change("DELETE FROM revocations;")
+        try expectDamage("table revocations: 0 rows, but 1 entries are about such")
+    }
+
     @Test func anEntryThatIsGoneIsNamed() throws {
         try change("DELETE FROM entries WHERE position = 1;")
         try expectDamage("entry 1 is gone, the next one is 2")

@@ -6,11 +6,11 @@ public import SSHWire
 
 /// The serials of an authority: never 0, never the same twice, also when an older database is put back.
 ///
-/// A position is the larger of the one after the last and the current second × 2^20 (seconds since the start of
-/// 2026). A database that is restored from a copy of yesterday so continues from today's second, beyond everything
-/// that was issued since, as long as under 2^20 serials a second were used and the clock has not been set back
-/// behind the last issuance. Positions stay under 2^53 until 2298, so JSON readers that hold numbers as doubles
-/// show them right.
+/// A position is the larger of the one after the last and the current time: seconds since the start of 2026 × 2^20,
+/// and the second's milliseconds × 2^10. A database that is restored from an older copy so continues from now, beyond
+/// everything that was issued since, as long as under 1,024 serials a millisecond were used and the clock has not been
+/// set back behind the last issuance. Positions stay under 2^53 until 2298, so JSON readers that hold numbers as
+/// doubles show them right.
 public struct SerialSequence: Sendable {
     /// How serials look.
     public enum Order: Sendable, Hashable {
@@ -47,12 +47,15 @@ public struct SerialSequence: Sendable {
 
     /// The next serial.
     ///
+    /// - Parameter millisecond: the current one within the second, 0 to 999.
     /// - Throws: `.logInconsistent` when there is no next position, which a sound database never comes to;
     ///   `.storeDamaged` as ``Order/check()`` does.
-    public mutating func next(at now: UnixTime) throws(CertAuthorityError) -> UInt64 {
+    public mutating func next(at now: UnixTime, millisecond: UInt64 = 0) throws(CertAuthorityError) -> UInt64
+    {
         try order.check()
         while true {
-            let floor = min(now.seconds > Self.epoch ? now.seconds - Self.epoch : 0, 1 << 42) << 20
+            let seconds = min(now.seconds > Self.epoch ? now.seconds - Self.epoch : 0, 1 << 42)
+            let floor = seconds << 20 | (seconds > 0 ? min(millisecond, 999) << 10 : 0)
             let (successor, overflow) = position.addingReportingOverflow(1)
             guard !overflow, successor < 1 << 63 else {
                 throw CertAuthorityError(.logInconsistent, "serials: none is left after \(position)")

@@ -48,13 +48,14 @@ public struct LedgerDraft: Sendable {
 
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
-    /// - Throws: what ``SerialSequence/next(at:)`` throws, and `.invalidRequest` for what no certificate can hold.
+    /// - Throws: what ``SerialSequence/next(at:millisecond:)`` throws, and `.invalidRequest` for what no certificate can hold.
     public func entry(at milliseconds: UInt64, serials: inout SerialSequence) throws(CertAuthorityError)
         -> LogEntry
     {
         switch content {
         case .issuance(let approved):
-            let serial = try serials.next(at: UnixTime(seconds: milliseconds / 1_000))
+            let serial = try serials.next(
+                at: UnixTime(seconds: milliseconds / 1_000), millisecond: milliseconds % 1_000)
             let certificate = try approved.certificate(serial: serial)
             return LogEntry(
                 milliseconds: milliseconds, requester: approved.request.requester,

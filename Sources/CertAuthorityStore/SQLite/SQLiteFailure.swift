@@ -22,7 +22,8 @@ func ledgerError(_ error: any Error, _ path: String) -> CertAuthorityError {
     switch failure.resultCode {
     case .SQLITE_BUSY, .SQLITE_LOCKED:
         return CertAuthorityError(
-            .storeLocked, reason, hint: "another program holds it; try again, or find it with: fuser \(path)")
+            .storeLocked, reason,
+            hint: "another program holds it; try again, or find it with: fuser \(path.escapedForTerminal)")
     case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_CANTOPEN:
         return CertAuthorityError(
             .storeReadOnly, reason, hint: "the database and its folder must be writable by you")

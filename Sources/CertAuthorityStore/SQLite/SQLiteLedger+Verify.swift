@@ -44,6 +44,8 @@ extension Database {
         let stated = try statedHead(row, logKey)
         var verifier = LogVerifier(expecting: published + [stated])
         var fault: TransparencyLogError?
+        // The tables that are looked things up in must have a row for each entry that they are about.
+        var (issuances, revocations) = (0, 0)
         let rows = try Row.fetchCursor(
             self, sql: "SELECT position, hash, entry FROM entries ORDER BY position")
         while fault == nil, let row = try rows.next() {
@@ -58,7 +60,14 @@ extension Database {
             }
             do {
                 let hash = try row.withBytes(at: 1, "entry \(index)'s hash") { try Hash($0) }
-                try row.withBytes(at: 2, "entry \(index)") { try verifier.append($0, storedLeafHash: hash) }
+                try row.withBytes(at: 2, "entry \(index)") { entry in
+                    try verifier.append(entry, storedLeafHash: hash)
+                    switch LogEntry.kind(of: entry) {
+                    case .issuance: issuances += 1
+                    case .revocation: revocations += 1
+                    default: break
+                    }
+                }
             } catch let error as TransparencyLogError {
                 fault = error
             }
@@ -70,9 +79,20 @@ extension Database {
             // The tiles first: they name the entry, where the root only says that there is one.
             try compareTiles(verifier.takeCompletedTiles())
             if let fault { throw fault }
-            return try verifier.finish()
+            let head = try verifier.finish()
+            try compareCount("certificates", issuances)
+            try compareCount("revocations", revocations)
+            return head
         } catch let error as TransparencyLogError {
             throw CertAuthorityError(error.code == .rolledBack ? .rolledBack : .logInconsistent, error.reason)
+        }
+    }
+
+    private func compareCount(_ table: String, _ entries: Int) throws {
+        let rows = try Int.fetchOne(self, sql: "SELECT count(*) FROM \(table)") ?? 0
+        guard rows == entries else {
+            throw CertAuthorityError(
+                .logInconsistent, "table \(table): \(rows) rows, but \(entries) entries are about such")
         }
     }
 
