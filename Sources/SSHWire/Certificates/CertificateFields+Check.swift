@@ -30,7 +30,8 @@ private func checkCount(_ count: Int, _ maximum: Int, _ field: StaticString) thr
 
 private func checkText(_ text: ExactText, _ maximum: Int, _ field: StaticString) throws(SSHWireError) {
     try checkCount(text.string.utf8.count, maximum, field)
-    guard !text.string.utf8.contains(0) else { throw SSHWireError(.notText, "\(field): NUL") }
+    let holdsNUL = text.string.utf8.withContiguousStorageIfAvailable { $0.contains(0) }
+    guard !(holdsNUL ?? text.string.utf8.contains(0)) else { throw SSHWireError(.notText, "\(field): NUL") }
 }
 
 private func checkOptions(_ options: [CertificateOption], _ field: StaticString) throws(SSHWireError) {
