@@ -30,7 +30,7 @@ private func checkCount(_ count: Int, _ maximum: Int, _ field: StaticString) thr
 
 private func checkText(_ text: ExactText, _ maximum: Int, _ field: StaticString) throws(SSHWireError) {
     try checkCount(text.string.utf8.count, maximum, field)
-    let holdsNUL = text.string.utf8.withContiguousStorageIfAvailable { $0.contains(0) }
+    let holdsNUL = unsafe text.string.utf8.withContiguousStorageIfAvailable { unsafe $0.contains(0) }
     guard !(holdsNUL ?? text.string.utf8.contains(0)) else { throw SSHWireError(.notText, "\(field): NUL") }
 }
 
