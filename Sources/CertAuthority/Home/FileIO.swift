@@ -18,10 +18,14 @@ public enum FileIO {
     public static func read(_ path: String, maximumBytes: Int) throws(CertAuthorityError) -> [UInt8] {
         let file = try Descriptor(opening: path)
         var content: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        // Most files are keys: a large buffer for each of 2,000 would cost more than reading them.
+        var chunk = [UInt8](repeating: 0, count: 4 << 10)
         while true {
             let count = try file.read(into: &chunk, path)
             if count == 0 { return content }
+            defer {
+                if count == chunk.count, count < 64 << 10 { chunk = [UInt8](repeating: 0, count: 64 << 10) }
+            }
             guard content.count + count <= maximumBytes else {
                 throw CertAuthorityError(
                     .file,
