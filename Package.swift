@@ -9,6 +9,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "daypass", targets: ["daypass"]),
+        .executable(name: "daypass-agent", targets: ["daypass-agent"]),
+        .executable(name: "daypass-session", targets: ["daypass-session"]),
         .library(name: "SSHWire", targets: ["SSHWire"]),
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
@@ -30,10 +32,15 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        // Linux's calls that Swift does not show.
+        .systemLibrary(name: "CLinux"),
         .target(name: "SSHWire", dependencies: ["CSodium", "COpenSSL"]),
         .target(name: "TransparencyLog", dependencies: ["COpenSSL"]),
 
-        // Domain: who may have what.
+        // Shared: every message between our processes.
+        .target(name: "ControlProtocol", dependencies: ["SSHWire"]),
+
+        // Domain: who may have what; what a host needs for it.
         .target(
             name: "CertAuthority",
             dependencies: [
@@ -41,7 +48,9 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]),
 
-        // Edges: the ports on real databases.
+        .target(name: "Agent", dependencies: ["CLinux", "ControlProtocol", "SSHWire"]),
+
+        // Edges: the ports on real databases; terminals.
         .target(
             name: "CertAuthorityStore",
             dependencies: [
@@ -49,13 +58,27 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
 
+        .target(
+            name: "CommandSupport",
+            dependencies: [
+                "SSHWire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
         // Programs: arguments, wiring, exit codes.
         .executableTarget(
             name: "daypass",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "SSHWire", "TransparencyLog",
+                "CertAuthority", "CertAuthorityStore", "CommandSupport", "SSHWire", "TransparencyLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(
+            name: "daypass-agent",
+            dependencies: [
+                "Agent", "CommandSupport", "ControlProtocol", "SSHWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // No dependency at all: sshd starts it at every login.
+        .executableTarget(name: "daypass-session"),
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -77,6 +100,14 @@ let package = Package(
             dependencies: [
                 "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(
+            name: "AgentTests", dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport"]),
+        // The agent's built programs and the real sshd, ssh and PAM.
+        .testTarget(
+            name: "AgentInteropTests",
+            dependencies: [
+                "Agent", "ControlProtocol", "SSHWire", "TestSupport", "daypass-agent", "daypass-session",
             ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(

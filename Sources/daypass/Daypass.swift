@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import CertAuthority
+import CommandSupport
 
 @main
 struct Daypass: AsyncParsableCommand {

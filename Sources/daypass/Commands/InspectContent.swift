@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
+import CommandSupport
 import SSHWire
 
 #if canImport(Darwin)

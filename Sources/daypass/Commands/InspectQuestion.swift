@@ -3,6 +3,7 @@
 
 import CertAuthority
 import CertAuthorityStore
+import CommandSupport
 import SSHWire
 
 /// The CA in the folder that the command would use, as far as there is one.

@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandSupport
 import SSHWire
 
 #if canImport(Darwin)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
+import CommandSupport
 import SSHWire
 
 /// Finds CA keys in the ssh-agent that SSH_AUTH_SOCK names.

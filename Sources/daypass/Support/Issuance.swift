@@ -3,6 +3,7 @@
 
 import CertAuthority
 import CertAuthorityStore
+import CommandSupport
 import SSHWire
 
 /// What `issue user` and `issue host` share: from files of keys to files of certificates.

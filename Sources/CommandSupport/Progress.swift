@@ -10,21 +10,21 @@
 #endif
 
 /// A bar for long work, on a terminal only; redrawn ten times a second at most.
-struct Progress {
+public struct Progress {
     private let title: String
     private let total: UInt64
     private let isShown: Bool
     private var lastDrawn = ContinuousClock.now
     private var isDrawn = false
 
-    init(_ title: String, total: UInt64) {
+    public init(_ title: String, total: UInt64) {
         self.title = title
         self.total = total
         isShown = Terminal.isWatched(STDERR_FILENO)
     }
 
     /// Shows that `done` of the total is done.
-    mutating func update(_ done: UInt64) {
+    public mutating func update(_ done: UInt64) {
         guard isShown, total > 0, ContinuousClock.now - lastDrawn > .milliseconds(100) else { return }
         lastDrawn = .now
         isDrawn = true
@@ -35,7 +35,7 @@ struct Progress {
     }
 
     /// Takes the bar away.
-    mutating func finish() {
+    public mutating func finish() {
         if isDrawn { draw("\r\u{1b}[K") }
         isDrawn = false
     }

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Rows under headings, aligned.
-struct Table {
+public struct Table {
     private let rows: [[String]]
 
-    init(_ headings: [String], _ rows: [[String]]) { self.rows = [headings] + rows }
+    public init(_ headings: [String], _ rows: [[String]]) { self.rows = [headings] + rows }
 
-    func print() {
+    public func print() {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in
             rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
@@ -24,5 +24,7 @@ struct Table {
 
 extension String {
     /// The text with spaces behind it up to `width` characters.
-    func padded(_ width: Int) -> String { self + String(repeating: " ", count: Swift.max(0, width - count)) }
+    public func padded(_ width: Int) -> String {
+        self + String(repeating: " ", count: Swift.max(0, width - count))
+    }
 }
