@@ -9,8 +9,6 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "daypass", targets: ["daypass"]),
-        .executable(name: "daypass-agent", targets: ["daypass-agent"]),
-        .executable(name: "daypass-session", targets: ["daypass-session"]),
         .library(name: "SSHWire", targets: ["SSHWire"]),
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
@@ -32,23 +30,19 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
-        // Linux's calls that Swift does not show.
-        .systemLibrary(name: "CLinux"),
         .target(name: "SSHWire", dependencies: ["CSodium", "COpenSSL"]),
         .target(name: "TransparencyLog", dependencies: ["COpenSSL"]),
 
         // Shared: every message between our processes.
         .target(name: "ControlProtocol", dependencies: ["SSHWire"]),
 
-        // Domain: who may have what; what a host needs for it.
+        // Domain: who may have what.
         .target(
             name: "CertAuthority",
             dependencies: [
                 "SSHWire", "TransparencyLog", "CSodium",
                 .product(name: "Yams", package: "Yams"),
             ]),
-
-        .target(name: "Agent", dependencies: ["CLinux", "ControlProtocol", "SSHWire"]),
 
         // Edges: the ports on real databases; terminals.
         .target(
@@ -71,14 +65,6 @@ let package = Package(
                 "CertAuthority", "CertAuthorityStore", "CommandSupport", "SSHWire", "TransparencyLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .executableTarget(
-            name: "daypass-agent",
-            dependencies: [
-                "Agent", "CommandSupport", "ControlProtocol", "SSHWire",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
-        // No dependency at all: sshd starts it at every login.
-        .executableTarget(name: "daypass-session"),
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -101,6 +87,31 @@ let package = Package(
                 "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
+        // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
+        .testTarget(
+            name: "InteropTests",
+            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass"]),
+    ]
+)
+
+// Hosts are Linux machines: elsewhere their side is not built.
+#if os(Linux)
+    package.products += [
+        .executable(name: "daypass-agent", targets: ["daypass-agent"]),
+        .executable(name: "daypass-session", targets: ["daypass-session"]),
+    ]
+    package.targets += [
+        // Linux's calls that Swift does not show.
+        .systemLibrary(name: "CLinux"),
+        .target(name: "Agent", dependencies: ["CLinux", "ControlProtocol", "SSHWire"]),
+        .executableTarget(
+            name: "daypass-agent",
+            dependencies: [
+                "Agent", "CommandSupport", "ControlProtocol", "SSHWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // No dependency at all: sshd starts it at every login.
+        .executableTarget(name: "daypass-session"),
         .testTarget(
             name: "AgentTests", dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport"]),
         // The agent's built programs and the real sshd, ssh and PAM.
@@ -109,12 +120,8 @@ let package = Package(
             dependencies: [
                 "Agent", "ControlProtocol", "SSHWire", "TestSupport", "daypass-agent", "daypass-session",
             ]),
-        // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
-        .testTarget(
-            name: "InteropTests",
-            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass"]),
     ]
-)
+#endif
 
 // One set of rules for every target that is compiled here.
 for target in package.targets where target.type != .system && target.type != .binary {
