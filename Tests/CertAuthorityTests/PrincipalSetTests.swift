@@ -43,6 +43,14 @@ struct PrincipalSetTests {
         #expect(try PrincipalSet(users: ["alice", "root"]).names == ["alice", "root"])
     }
 
+    /// What an identity provider says of a person is one value, however it reads.
+    @Test(arguments: ["alice,root", "alice root", "alice;root", "root"])
+    func attack05_anAttributeNeverAddsAPrincipal(attribute: String) throws {
+        let request = try Sample.userRequest(["alice"], identity: attribute)
+        #expect(request.principals.names == ["alice"])
+        #expect(request.identity.text == ExactText(attribute))
+    }
+
     @Test(arguments: [
         "a;id", "$(id)", "`id`", "a|b", "a&b", "a>b", "a<b", "a'b", "a\"b", "a\\b", "a b", "a\nb", "a\rb",
         "a\tb", "a\0b", "a{b}", "a(b)", "~root", "#root", "%u", "a^b", "-oProxyCommand", "--", "a\u{1b}[2J",
