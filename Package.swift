@@ -50,6 +50,7 @@ let package = Package(
             dependencies: [
                 "CertAuthority", "SSHWire", "TransparencyLog",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
 
         .target(

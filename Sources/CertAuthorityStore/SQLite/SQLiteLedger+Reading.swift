@@ -139,24 +139,11 @@ extension Database {
 
     /// Steps through the entries without copying them.
     func forEachEntry(from start: UInt64, _ body: (UInt64, Span<UInt8>) throws -> Bool) throws {
-        let rows = try Row.fetchCursor(
+        let rows = try EntryRows(
             self, sql: "SELECT position, entry FROM entries WHERE position >= ? ORDER BY position",
-            arguments: [Int64(bitPattern: start)])
-        while let row = try rows.next() {
-            let position = UInt64(bitPattern: try row.decode(Int64.self, atIndex: 0))
-            guard try row.withBytes(at: 1, "entry \(position)", { try body(position, $0) }) else { return }
-        }
-    }
-}
-
-extension Row {
-    /// Lends the bytes of a column without copying them.
-    func withBytes<Value>(
-        at index: Int, _ what: String, _ body: (Span<UInt8>) throws -> Value
-    ) throws -> Value {
-        try withUnsafeData(atIndex: index) { data in
-            guard let data else { throw CertAuthorityError(.storeDamaged, "\(what) has no bytes") }
-            return try unsafe data.withUnsafeBytes { bytes in try unsafe body(Span(_unsafeBytes: bytes)) }
+            arguments: [Int64(bitPattern: start)], blobs: 1)
+        while let position = try rows.next() {
+            guard try body(position, rows.blob(1)) else { return }
         }
     }
 }

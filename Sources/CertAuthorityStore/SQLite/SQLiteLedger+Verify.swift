@@ -46,10 +46,9 @@ extension Database {
         var fault: TransparencyLogError?
         // The tables that are looked things up in must have a row for each entry that they are about.
         var (issuances, revocations) = (0, 0)
-        let rows = try Row.fetchCursor(
-            self, sql: "SELECT position, hash, entry FROM entries ORDER BY position")
-        while fault == nil, let row = try rows.next() {
-            let index = UInt64(bitPattern: try row.decode(Int64.self, atIndex: 0))
+        let rows = try EntryRows(
+            self, sql: "SELECT position, hash, entry FROM entries ORDER BY position", blobs: 2)
+        while fault == nil, let index = try rows.next() {
             guard verifier.size < stated.size else {
                 throw CertAuthorityError(
                     .logInconsistent, "entry \(index): the checkpoint knows \(stated.size) entries only")
@@ -59,16 +58,14 @@ extension Database {
                     .logInconsistent, "entry \(verifier.size) is gone, the next one is \(index)")
             }
             do {
-                let hash = try row.withBytes(at: 1, "entry \(index)'s hash") { try Hash($0) }
-                try row.withBytes(at: 2, "entry \(index)") { entry in
-                    try verifier.append(entry, storedLeafHash: hash)
-                    switch LogEntry.kind(of: entry) {
-                    case .issuance: issuances += 1
-                    case .revocation: revocations += 1
-                    default: break
-                    }
+                let entry = rows.blob(2)
+                try verifier.append(entry, storedLeafHash: try Hash(rows.blob(1)))
+                switch LogEntry.kind(of: entry) {
+                case .issuance: issuances += 1
+                case .revocation: revocations += 1
+                default: break
                 }
-            } catch let error as TransparencyLogError {
+            } catch {
                 fault = error
             }
             guard verifier.size % Self.stride == 0 else { continue }
