@@ -26,7 +26,7 @@ enum PublicKeyFile {
         do {
             return try PublicKeyLine(file: try FileIO.read(path, maximumBytes: maximumBytes))
         } catch let error as SSHWireError {
-            throw CertAuthorityError(.invalidRequest, "\(path.escapedForTerminal): \(error.reason)")
+            throw CertAuthorityError(.key, "\(path.escapedForTerminal): \(error.reason)")
         }
     }
 
