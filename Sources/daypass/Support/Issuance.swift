@@ -21,7 +21,7 @@ enum Issuance {
     /// bulk run shows progress and that little is left unsigned when it is killed.
     private static let batchSize = 500
 
-    private struct Report: Encodable {
+    private struct Report: Encodable, Sendable {
         let key: String
         let certificate: String?
         let serial: String?
@@ -46,7 +46,8 @@ enum Issuance {
                 key: try PublicKeyFile.read(path), subject: profile.subject, identity: profile.identity,
                 principals: profile.principals, validFrom: start, lifetime: lifetime, requester: requester)
         }
-        try checkTargets(options)
+        let targets = options.key.map(options.certificatePath)
+        try checkTargets(targets)
         let signing = try home.signing(profile.kind, passphrase)
         let issuer = Issuer(
             policy: home.configuration.policy, ledger: signing.ledger,
@@ -54,41 +55,45 @@ enum Issuance {
             revokedKeys: try signing.ledger.revokedKeys(), clock: millisecondsNow,
             randomBytes: SystemRandom.bytes)
         var reports: [Report] = []
-        var refusals: Set<[String]> = []
         var progress = Progress("issuing", total: UInt64(requests.count))
-        for first in stride(from: 0, to: requests.count, by: batchSize) {
-            let batch = first..<min(first + batchSize, requests.count)
-            let outcomes: [Issuer.Outcome]
-            do {
-                outcomes = try await issuer.issue(Array(requests[batch]))
-            } catch {
-                // What was recorded before a signature failed stays recorded.
-                try? home.publishCheckpoint(signing.ledger)
-                throw error
+        // What is written of one batch is written while the next one is recorded and signed.
+        try await withThrowingTaskGroup(of: [Report].self) { writing in
+            for first in stride(from: 0, to: requests.count, by: batchSize) {
+                let batch = first..<min(first + batchSize, requests.count)
+                let outcomes: [Issuer.Outcome]
+                do {
+                    outcomes = try await issuer.issue(Array(requests[batch]))
+                } catch {
+                    // What was recorded before a signature failed stays recorded.
+                    try? home.publishCheckpoint(signing.ledger)
+                    throw error
+                }
+                // Before a certificate leaves: an older database that is put back must be noticed.
+                try home.publishCheckpoint(signing.ledger)
+                if let written = try await writing.next() { reports += written }
+                let (keys, targets) = (options.key[batch], targets[batch])
+                writing.addTask {
+                    try zip(outcomes, zip(keys, targets)).map { outcome, names in
+                        try deliver(outcome, key: names.0, to: names.1)
+                    }
+                }
+                progress.update(UInt64(batch.upperBound))
             }
-            // Before a certificate leaves: an older database that is put back must be noticed.
-            try home.publishCheckpoint(signing.ledger)
-            for (path, outcome) in zip(options.key[batch], outcomes) {
-                let report = try deliver(outcome, path, options)
-                if let reasons = report.refused { refusals.insert(reasons) }
-                reports.append(report)
-            }
-            progress.update(UInt64(batch.upperBound))
+            if let written = try await writing.next() { reports += written }
         }
         progress.finish()
         try tell(reports, format, profile, options)
-        guard let reasons = refusals.first else { return }
+        guard let reasons = reports.lazy.compactMap(\.refused).first else { return }
         throw Failure(
             ExitStatus.refused, "refused by policy: \(reasons.joined(separator: "; "))",
             hint: "the limits are in \(home.folder.configuration.escapedForTerminal)")
     }
 
     /// Refuses files that would get two certificates, or hold something else, before anything is recorded.
-    private static func checkTargets(_ options: IssueOptions) throws {
-        var targets: Set<String> = []
-        for path in options.key {
-            let target = options.certificatePath(path)
-            guard targets.insert(target).inserted else {
+    private static func checkTargets(_ targets: [String]) throws {
+        var seen: Set<String> = []
+        for target in targets {
+            guard seen.insert(target).inserted else {
                 throw Failure(
                     ExitStatus.usage, "\(target.escapedForTerminal): two certificates would go there")
             }
@@ -102,19 +107,16 @@ enum Issuance {
         }
     }
 
-    private static func deliver(_ outcome: Issuer.Outcome, _ path: String, _ options: IssueOptions) throws
-        -> Report
-    {
+    private static func deliver(_ outcome: Issuer.Outcome, key: String, to target: String) throws -> Report {
         switch outcome {
         case .refused(let reasons):
             return Report(
-                key: path, certificate: nil, serial: nil, keyID: nil, logIndex: nil, validAfter: nil,
+                key: key, certificate: nil, serial: nil, keyID: nil, logIndex: nil, validAfter: nil,
                 validBefore: nil,
                 refused: reasons)
         case .issued(let certificate, let index):
             let fields = certificate.fields
             let line = try PublicKeyLine(.certificate(certificate), comment: fields.keyID).text + "\n"
-            let target = options.certificatePath(path)
             if target == "-" {
                 Terminal.write(Array(line.utf8))
             } else {
@@ -122,7 +124,7 @@ enum Issuance {
                 try FileIO.write(Array(line.utf8).span, to: target, mode: 0o644, durability: .atomic)
             }
             return Report(
-                key: path, certificate: target, serial: String(fields.serial), keyID: fields.keyID.string,
+                key: key, certificate: target, serial: String(fields.serial), keyID: fields.keyID.string,
                 logIndex: index, validAfter: "\(fields.validAfter)", validBefore: "\(fields.validBefore)",
                 refused: nil)
         }
