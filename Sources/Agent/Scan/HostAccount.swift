@@ -12,7 +12,9 @@ public struct HostAccount: Sendable, Hashable {
         case set
         /// There is none: whoever asks is let in where sshd permits that.
         case empty
-        /// No password will do. Without PAM, sshd lets nobody into an account whose entry starts with "!".
+        /// No password will do: "*" or something else that no password becomes.
+        case none
+        /// The entry starts with "!". Without PAM, sshd lets nobody into such an account (auth.c, `allowed_user`).
         case locked
         /// The shadow file has no line for it, or cannot be read: a directory's account, as a rule.
         case unknown
@@ -86,8 +88,10 @@ public struct HostAccount: Sendable, Hashable {
             let state: Password =
                 switch fields[1].first {
                 case nil: .empty
-                case UInt8(ascii: "!"), UInt8(ascii: "*"): .locked
-                default: .set
+                case UInt8(ascii: "!"): .locked
+                // crypt(3)'s forms: $id$… or 13 letters of the oldest one.
+                case UInt8(ascii: "$"), UInt8(ascii: "_"): .set
+                default: fields[1].count >= 13 ? .set : .none
                 }
             states[String(decoding: fields[0], as: UTF8.self)] = state
         }

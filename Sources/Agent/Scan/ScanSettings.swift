@@ -105,6 +105,7 @@ extension ScanSettings {
         }
         switch account.password {
         case .locked: return ScanAnswer(isPossible: false, reason: "the account's password is locked")
+        case .none: return ScanAnswer(isPossible: false, reason: "the account has no password that will do")
         case .empty:
             return takesEmptyPasswords
                 ? ScanAnswer(isPossible: true, reason: "an empty password, which PermitEmptyPasswords takes")
@@ -123,6 +124,7 @@ extension ScanSettings {
     public func keysAreUseless(_ account: HostAccount) -> String? {
         if !takesKeys { return "PubkeyAuthentication is off" }
         if account.userID == 0, rootLogin == "no" { return "PermitRootLogin no" }
+        if !usesPAM, account.password == .locked { return "the account is locked, and UsePAM is off" }
         return nil
     }
 }
