@@ -82,21 +82,6 @@ public struct ScanReport: Sendable {
     }
 }
 
-/// What the session records know about keys.
-public struct KeyUses: Sendable {
-    /// When the records begin; nil when there are none.
-    public let begin: UnixTime?
-    /// The last login by the key with this fingerprint ("SHA256:…").
-    public let last: [String: UnixTime]
-
-    public init(begin: UnixTime?, last: [String: UnixTime]) {
-        self.begin = begin
-        self.last = last
-    }
-
-    public static let none = KeyUses(begin: nil, last: [:])
-}
-
 /// What to do with a key, and why.
 public struct ScanSuggestion: Sendable, Hashable {
     public enum Kind: String, Sendable {

@@ -30,16 +30,24 @@ struct ScanCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The client's name that Match blocks are asked about.", valueName: "name"))
     var host = "client.invalid"
 
+    @Option(help: ArgumentHelp("Where the agent keeps its records.", valueName: "folder"))
+    var stateFolder = HostLayout().state
+
     func run() throws {
         guard sshdConfig.hasPrefix("/"), sshdBinary.hasPrefix("/") else {
             throw Failure(ExitStatus.usage, "--sshd-config and --sshd-binary: absolute paths expected")
         }
         let accounts = try HostAccount.all()
+        let uses = try KeyUses(records: HostLayout(state: stateFolder).sessions)
+        if uses.unreadable > 0 {
+            Terminal.complain(
+                "warning", "\(uses.unreadable) session records cannot be read; uses may be missing")
+        }
         var progress = Progress("asking sshd", total: UInt64(accounts.count))
         let scan = Scan(
             sshd: Sshd(binary: sshdBinary, configuration: sshdConfig), address: address, host: host)
         let report = try scan.run(
-            accounts: accounts, uses: .none, now: UnixTime(seconds: UInt64(clamping: time(nil))),
+            accounts: accounts, uses: uses, now: UnixTime(seconds: UInt64(clamping: time(nil))),
             zoneOffset: Self.zoneOffset()
         ) { done, _ in progress.update(UInt64(done)) }
         progress.finish()
