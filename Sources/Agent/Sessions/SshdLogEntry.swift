@@ -5,8 +5,21 @@
 public enum SshdLogSender: Sendable, Hashable {
     /// A text file does not say: every local user can write such a line (logger(1), /dev/log).
     case unproven
-    /// The journal notes the sender's user ID from the kernel.
+    /// The journal notes the sender's user ID from the kernel, and that its program is sshd.
     case user(UInt32)
+    /// The same, of a process that had ended before the journal looked what program it was: sshd's last words as a rule,
+    /// on a busy host its first ones too; but any program of that user may have said them.
+    case goneUser(UInt32)
+
+    /// True for what no account but root said, as far as the log can prove it.
+    var isRoots: Bool { self == .unproven || userID == 0 }
+    /// The user, where it is known.
+    var userID: UInt32? {
+        switch self {
+        case .unproven: nil
+        case .user(let user), .goneUser(let user): user
+        }
+    }
 }
 
 /// One entry of a log that says it comes from sshd: one line of a file, one object of the journal.

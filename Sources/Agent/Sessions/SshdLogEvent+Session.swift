@@ -33,7 +33,9 @@ extension SshdLogEvent {
         case .ended: kind = .close
         case .refused(_, let refusal):
             // A client offers every key that it has until one is taken: no news (and told at LogLevel VERBOSE only).
-            if refusal.method == "publickey", refusal.certificate == nil, !refusal.isInvalidUser { return nil }
+            if refusal.method == "publickey", refusal.certificate == nil, !refusal.isInvalidUser {
+                return nil
+            }
             kind = .denied
         case .sessionStarted: return nil
         }

@@ -35,7 +35,8 @@ public struct SshdLogJournal: ~Copyable {
         } else {
             vector.append("--lines=0")
         }
-        vector += SshdLogEntry.programs.sorted().map { "_COMM=\($0)" }
+        let programs = SshdLogEntry.programs.sorted()
+        vector += programs.map { "_COMM=\($0)" } + ["+"] + programs.map { "SYSLOG_IDENTIFIER=\($0)" }
         var ends: [Int32] = [-1, -1]
         guard unsafe daypass_pipe(&ends, O_CLOEXEC) == 0 else { throw .system("cannot make", "a pipe") }
         let reader = Descriptor(owning: ends[0])

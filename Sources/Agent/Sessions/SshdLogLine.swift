@@ -50,13 +50,14 @@ extension SshdLogEntry {
     /// (systemd.journal-fields(7)). Nil for entries of other programs.
     ///
     /// What begins with an underscore was written by journald, which knows the sender from the kernel. The program is
-    /// therefore `_COMM`, the process `_PID`; what the sender says of itself (`SYSLOG_IDENTIFIER`, `SYSLOG_PID`) does not
-    /// count.
+    /// therefore `_COMM`, the process `_PID`. What the sender says of itself (`SYSLOG_IDENTIFIER`) counts only where
+    /// `_COMM` is missing: journald looks it up in /proc, too late for the last words of a process.
     ///
     /// - Throws: what is no JSON object, or one over ``maximumJournalBytes``.
     public init?(journalLine line: [UInt8]) throws(ControlProtocolError) {
         let entry = try JSONValue(parsing: line, maximumBytes: Self.maximumJournalBytes, maximumDepth: 3)
-        guard let command = entry["_COMM"]?.string, Self.programs.contains(command),
+        let command = entry["_COMM"]?.string
+        guard let program = command ?? entry["SYSLOG_IDENTIFIER"]?.string, Self.programs.contains(program),
             let pid = entry["_PID"]?.string.flatMap({ Int32($0) }), pid > 0,
             let user = entry["_UID"]?.string.flatMap({ UInt32($0) }),
             let microseconds = (entry["_SOURCE_REALTIME_TIMESTAMP"] ?? entry["__REALTIME_TIMESTAMP"])?.string
@@ -65,8 +66,9 @@ extension SshdLogEntry {
             let message = Self.message(entry["MESSAGE"])
         else { return nil }
         self.init(
-            time: .wall(microseconds.multipliedReportingOverflow(by: 1_000).partialValue), program: command,
-            pid: pid, sender: .user(user), message: message, origin: cursor)
+            time: .wall(microseconds.multipliedReportingOverflow(by: 1_000).partialValue), program: program,
+            pid: pid, sender: command == nil ? .goneUser(user) : .user(user), message: message, origin: cursor
+        )
     }
 
     /// A text, or an array of bytes where it is not UTF-8 or holds control characters.

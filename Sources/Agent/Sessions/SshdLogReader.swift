@@ -64,7 +64,7 @@ public struct SshdLogReader: Sendable {
         default: break
         }
         // All else is said by root's process alone.
-        guard entry.sender == .unproven || entry.sender == .user(0) else { return [] }
+        guard entry.sender.isRoots else { return [] }
         switch message {
         case .connected(let from, let to):
             let lost = lose(entry, unless: nil)
@@ -175,7 +175,7 @@ public struct SshdLogReader: Sendable {
         guard let state = states[pid], state.isOpen, peer == nil || state.connection.peer == peer else {
             return nil
         }
-        if case .user(let user) = entry.sender, user != 0 {
+        if let user = entry.sender.userID, user != 0 {
             // Whoever owns a process may call it sshd and let it say that somebody else has gone.
             guard let account = state.connection.account, userID(account) == user else { return nil }
         }
