@@ -36,6 +36,9 @@ public final class PrivateSSHD: Sendable {
         public var extraLines: [String]
         /// The absolute path of the server; `nil` is the installed one. Its name is PAM's service up to 9.7.
         public var program: String?
+        /// A program and its arguments that becomes sshd, which follows them: `unshare -m …`. sshd logs to syslog then,
+        /// and ``PrivateSSHD/log`` holds only what it could not say there.
+        public var launcher: [String] = []
 
         public init(
             trustedUserCAKeys: String? = nil, revokedKeys: String? = nil, hostKey: String? = nil,
@@ -93,8 +96,10 @@ public final class PrivateSSHD: Sendable {
             try folder.write(
                 Self.configuration(options, hostKey: hostKey, port: port, mark: mark, sshd: sshd),
                 to: "config")
+            let arguments = ["-D"] + (options.launcher.isEmpty ? ["-e"] : []) + ["-f", folder.path("config")]
+            let command = options.launcher + [sshd] + arguments
             let process = try ChildProcess(
-                sshd, ["-D", "-e", "-f", folder.path("config")], in: folder.path, log: folder.path("log"))
+                command[0], Array(command.dropFirst()), in: folder.path, log: folder.path("log"))
             if Self.isUp(process, port: port, mark: mark) {
                 self.port = port
                 self.process = process
