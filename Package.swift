@@ -71,7 +71,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
         .target(
-            name: "FuzzTargets", dependencies: ["CertAuthority", "SSHWire", "TransparencyLog"],
+            name: "FuzzTargets", dependencies: ["CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog"],
             path: "Tests/FuzzTargets"),
         .testTarget(name: "CorpusReplayTests", dependencies: ["FuzzTargets"]),
         .testTarget(
@@ -101,6 +101,7 @@ let package = Package(
         .executable(name: "daypass-agent", targets: ["daypass-agent"]),
         .executable(name: "daypass-session", targets: ["daypass-session"]),
     ]
+    package.targets.first { $0.name == "FuzzTargets" }?.dependencies.append("Agent")
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),

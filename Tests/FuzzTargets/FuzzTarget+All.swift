@@ -9,6 +9,12 @@ extension FuzzTarget {
         authorizedKeys, principals, knownHosts, allowedSigners, timestamp,
         signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
         frontier,
-        logEntry, configuration, timeSpan, requestText,
-    ]
+        logEntry, configuration, timeSpan, requestText, json, sessionReport, sessionRecord,
+    ] + ofHosts
+
+    #if os(Linux)
+        private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine]
+    #else
+        private static let ofHosts: [FuzzTarget] = []
+    #endif
 }
