@@ -3,8 +3,9 @@
 
 /// One thing that a plan changes on a host.
 public enum HostChange: Sendable, Hashable {
-    /// A folder that is made, or that gets other attributes.
-    case folder(path: String, before: FileAttributes?, after: FileAttributes)
+    /// A folder that is made, gets other attributes, or is removed (`after` nil), which one with something in it is not:
+    /// it stays, and that is no failure.
+    case folder(path: String, before: FileAttributes?, after: FileAttributes?)
     /// A file that is made, replaced or removed (`after` nil). `before` is what the plan was made for: the change is
     /// refused when something else is there by then.
     case file(path: String, before: FileContent?, after: FileContent?)
@@ -31,8 +32,13 @@ public struct Plan: Sendable, Hashable {
     }
 
     public let steps: [Step]
+    /// What people should know before they agree: one line each, escaped.
+    public let notes: [String]
 
-    public init(_ steps: [Step]) { self.steps = steps }
+    public init(_ steps: [Step], notes: [String] = []) {
+        self.steps = steps
+        self.notes = notes
+    }
 
     /// True when the host is as it should be.
     public var isEmpty: Bool { steps.isEmpty }
