@@ -57,15 +57,19 @@ extension ChangeApplier {
         }
     }
 
-    /// Takes away what may be left beside the changed files, and the journal last of all.
-    func cleanUp(_ journal: ChangeJournal) throws(AgentError) {
-        try LoginProof.removeFolder(journal.proofFolder, files)
+    /// Takes away what may be left beside the changed files.
+    func removeStaged(_ journal: ChangeJournal) throws(AgentError) {
         for step in journal.steps {
             guard case .file(let path, _, _) = step.change else { continue }
             try files.remove(stagedName(path))
             try files.remove(formerName(path))
         }
         for temporary in journal.temporaries { try files.remove(stagedName(temporary.path)) }
+    }
+
+    /// Takes away what else is ours alone, and the journal last of all.
+    func removeJournal(_ journal: ChangeJournal) throws(AgentError) {
+        try LoginProof.removeFolder(journal.proofFolder, files)
         try removeStagedConfiguration()
         try files.remove(stagedName(layout.journal))
         try files.remove(layout.journal)

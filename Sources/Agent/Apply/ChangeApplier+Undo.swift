@@ -88,26 +88,25 @@ extension ChangeApplier {
                 try sshd.check()
                 tell("telling sshd: \(reload.text)")
                 try reload.perform(
-                    ports: try LoginProof.ports(try sshd.settings(for: nil)), programs: programs, seconds: 30)
+                    ports: LoginProof.ports(try sshd.settings(for: nil)), programs: programs, seconds: 30)
             } catch {
                 if mustTell { throw error }
             }
         }
-        for step in journal.steps.reversed() where step.isNewReferred || step.isNewFolder {
-            switch step.change {
-            case .file(let path, _, let after):
-                if others.mention(path) {
-                    others.notes.append(
-                        "\(path.escapedForTerminal) stays, because a file that was changed meanwhile names it")
-                } else {
-                    try restore(path, from: [after], to: nil, &others)
-                }
-            case .folder(let path, _, _):
-                try files.remove(stagedName(path))
-                try removeIfEmpty(path, &others)
+        for step in journal.steps.reversed() where step.isNewReferred {
+            guard case .file(let path, _, let after) = step.change else { continue }
+            if others.mention(path) {
+                others.notes.append(
+                    "\(path.escapedForTerminal) stays, because a file that was changed meanwhile names it")
+            } else {
+                try restore(path, from: [after], to: nil, &others)
             }
         }
-        try cleanUp(journal)
+        try removeStaged(journal)
+        for step in journal.steps.reversed() where step.isNewFolder {
+            try removeIfEmpty(step.change.path, &others)
+        }
+        try removeJournal(journal)
         return others.notes
     }
 
@@ -120,12 +119,13 @@ extension ChangeApplier {
             guard case .file(let path, let before, nil) = step.change else { continue }
             try restore(path, from: [before], to: nil, &others)
         }
+        try removeStaged(journal)
         // The innermost first.
         let folders = journal.steps.filter(\.isFolderRemoval).map(\.change.path)
         for path in folders.sorted(by: { $0.utf8.count > $1.utf8.count }) {
             try removeIfEmpty(path, &others)
         }
-        try cleanUp(journal)
+        try removeJournal(journal)
         return others.notes
     }
 

@@ -16,11 +16,17 @@ public struct HostLock: ~Copyable {
     /// - Parameter seconds: how long somebody else may hold it before this gives up.
     /// - Throws: `.busy` when somebody else has it, `.unsafeFile` when others than root could have replaced it.
     public init(_ layout: HostLayout, files: any HostFiles, seconds: Int) throws(AgentError) {
-        try Self.prepare(layout.state, files)
+        file = try Self.take(layout, files, seconds)
+    }
+
+    private static func take(
+        _ layout: HostLayout, _ files: any HostFiles, _ seconds: Int
+    ) throws(AgentError) -> Descriptor {
+        try prepare(layout.state, files)
         let path = layout.state + "/trust.lock"
         let number = unsafe open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard number >= 0 else { throw .system("cannot open", path) }
-        file = Descriptor(owning: number)
+        let file = Descriptor(owning: number)
         let deadline = ContinuousClock.now + .seconds(seconds)
         while flock(number, LOCK_EX | LOCK_NB) != 0 {
             guard errno == EWOULDBLOCK || errno == EINTR else { throw .system("cannot lock", path) }
@@ -31,6 +37,7 @@ public struct HostLock: ~Copyable {
             }
             pause(milliseconds: 50)
         }
+        return file
     }
 
     /// Makes a folder of root's own, or checks the one that is there.
@@ -47,4 +54,4 @@ public struct HostLock: ~Copyable {
 }
 
 /// Waits; a signal ends it early.
-func pause(milliseconds: Int32) { _ = unsafe poll(nil, 0, milliseconds) }
+func pause(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }

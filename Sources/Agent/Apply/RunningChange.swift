@@ -1,6 +1,8 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import SSHWire
+
 /// A change that this process is making.
 struct RunningChange {
     /// What is known of the running sshd.
@@ -92,9 +94,16 @@ extension ChangeApplier {
         try change.sshd.check()
         if change.reload != .notRunning {
             tell("telling sshd: \(change.reload.text)")
+            let sockets = ListeningSockets.inodes(ports: subject.ports)
             change.told = .failed
-            try change.reload.perform(
-                ports: subject.ports, programs: programs, seconds: try change.secondsLeft())
+            do throws(AgentError) {
+                try change.reload.perform(
+                    ports: subject.ports, programs: programs, seconds: try change.secondsLeft())
+            } catch {
+                // It said that it failed, but sshd listens anew.
+                if ListeningSockets.inodes(ports: subject.ports) != sockets { change.told = .reloaded }
+                throw error
+            }
             change.told = .reloaded
         }
         let live = try change.sshd.settings(for: subject.connection)
@@ -109,7 +118,7 @@ extension ChangeApplier {
             try files.replace(temporary.path, temporary.proof)
         }
         try login.run { () throws(AgentError) in try change.secondsLeft(atMost: 10) }
-        for temporary in login.temporaries { try put(temporary.path, temporary.final) }
+        for temporary in login.temporaries.reversed() { try put(temporary.path, temporary.final) }
         try login.removeFolder()
         change.proofs += login.shown
     }
