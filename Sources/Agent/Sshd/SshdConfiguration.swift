@@ -47,8 +47,8 @@ public struct SshdConfiguration: Sendable {
         public let pattern: String
         /// The files that it names now, in sshd's order.
         public let files: [String]
-        /// How many directives stand before those of its first file.
-        public let start: Int
+        /// How many directives stand before those of each file, and before what follows the last.
+        public internal(set) var starts: [Int]
     }
 
     /// Every line in the order in which sshd meets it, those with `Include` and `Match` too.
@@ -123,12 +123,15 @@ public struct SshdConfiguration: Sendable {
                 let pattern = argument.hasPrefix("/") ? argument : "\(systemFolder)/\(argument)"
                 let found = try Self.expand(pattern, files)
                 inclusions.append(
-                    Inclusion(directive: directive, pattern: pattern, files: found, start: directives.count))
+                    Inclusion(directive: directive, pattern: pattern, files: found, starts: []))
+                let inclusion = inclusions.count - 1
                 for path in found {
+                    inclusions[inclusion].starts.append(directives.count)
                     // A block that a file opens ends with the file.
                     var inner = conditions
                     try read(path, files, systemFolder, &inner, depth: depth + 1)
                 }
+                inclusions[inclusion].starts.append(directives.count)
             }
         }
     }

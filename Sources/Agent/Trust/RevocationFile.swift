@@ -51,6 +51,52 @@ public struct RevocationFile: Sendable, Hashable {
             KeyRevocationList.Builder(version: 0, generatedUnixSeconds: unixSeconds).build())
     }
 
+    /// What a file that `RevokedKeys` names revokes: a list, or a text file of public keys, one a line, of whatever size.
+    static func parse(_ content: [UInt8], name: String) throws(AgentError) -> KeyRevocationList {
+        if content.starts(with: Array("SSHKRL\n".utf8)) { return try RevocationFile(content, name: name).list }
+        var builder = KeyRevocationList.Builder(version: 0, generatedUnixSeconds: 0)
+        var number = 0
+        for line in content.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            number += 1
+            let words = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
+            guard let type = words.first, type.first != UInt8(ascii: "#") else { continue }
+            do throws(SSHWireError) {
+                guard words.count > 1 else { throw SSHWireError(.truncated, "no public key") }
+                let blob = try Base64.decode("key", String(decoding: words[1], as: UTF8.self))
+                let key = try RevokedKey(encoded: blob.span)
+                guard key.typeName.string.utf8.elementsEqual(type) else {
+                    throw SSHWireError(.typeMismatch, "the line says another type than the key")
+                }
+                try builder.revoke(key)
+            } catch {
+                throw AgentError(
+                    .conflict, "\(name.escapedForTerminal) line \(number): \(error.reason)",
+                    hint: "what sshd cannot read there revokes nobody: mend the file")
+            }
+        }
+        return builder.build()
+    }
+
+    /// This list and what another one revokes.
+    func adding(_ other: KeyRevocationList, _ unixSeconds: UInt64) throws(AgentError) -> RevocationFile {
+        let merged: KeyRevocationList
+        do throws(SSHWireError) {
+            var builder = try KeyRevocationList.Builder(
+                extending: list, version: list.version, generatedUnixSeconds: unixSeconds)
+            for section in other.certificates {
+                for range in section.serials.ranges { try builder.revoke(serials: range, of: section.scope) }
+                for keyID in section.keyIDs { try builder.revoke(keyID: keyID, of: section.scope) }
+            }
+            for key in other.keys { try builder.revoke(key) }
+            for digest in other.sha1Digests { try builder.revoke(sha1: digest) }
+            for digest in other.sha256Digests { try builder.revoke(sha256: digest) }
+            merged = builder.build()
+        } catch {
+            throw AgentError(.damaged, "key revocation list: \(error.reason)")
+        }
+        return try RevocationFile(merged)
+    }
+
     /// Refuses to go back: to an older version, or to fewer revocations of the same version.
     func checkSuccession(of installed: KeyRevocationList) throws(AgentError) {
         guard list.version >= installed.version else {

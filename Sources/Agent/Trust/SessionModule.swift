@@ -20,4 +20,17 @@ public enum SessionModule {
     public static func find() -> String? {
         folders.map { "\($0)/\(name)" }.first { unsafe access($0, F_OK) == 0 }
     }
+
+    /// How a PAM service file names the module: by its path where PAM would not find it.
+    static func argument(_ path: String) -> String {
+        folders.contains { path == "\($0)/\(name)" } ? name : path
+    }
+
+    /// True when a service file has a line with the module.
+    static func isNamed(in content: [UInt8]) -> Bool {
+        content.split(separator: UInt8(ascii: "\n")).contains { line in
+            line.first { $0 != 0x20 && $0 != 0x09 } != UInt8(ascii: "#")
+                && String(decoding: line, as: UTF8.self).contains(name)
+        }
+    }
 }

@@ -8,17 +8,21 @@ public enum TrustPlanner {
     public static func wantedSettings(_ settings: TrustSettings, _ layout: HostLayout) -> [(
         keyword: String, value: String
     )] {
-        lines(settings, layout).filter { $0.keyword != "HostKey" }.map { ($0.keyword.lowercased(), $0.value) }
+        lines(settings, layout).map { ($0.keyword.lowercased(), $0.value) }
     }
 
-    /// What is to be done on a host so that its sshd trusts what the settings say, in the order in which it is safe.
+    /// What is to be done on a host so that its sshd trusts what the settings say.
+    ///
+    /// What the configuration names comes before the configuration. The folder of the agent's state must be there.
     ///
     /// - Throws: `.conflict` for a setting of an administrator that would be overridden or would win, with its file and
-    ///   line; `.sshd` when sshd refuses its present configuration; `.file`, `.unsafeFile`.
+    ///   line; `.sshd` when sshd refuses its present configuration; `.damaged` when the record of an earlier install
+    ///   cannot be read; `.invalidRequest` for paths that sshd_config(5) would need quotes for; `.file`, `.unsafeFile`.
     public static func plan(
         _ settings: TrustSettings, host files: any HostFiles, sshd: Sshd, layout: HostLayout = HostLayout()
     ) throws(AgentError) -> Plan {
-        Plan([])
+        var work = try TrustInstallation(settings, files, sshd, layout)
+        return try work.plan()
     }
 
     /// What is to be done so that everything is as it was before trust was installed.
@@ -28,10 +32,10 @@ public enum TrustPlanner {
     public static func removal(host files: any HostFiles, sshd: Sshd, layout: HostLayout = HostLayout())
         throws(AgentError) -> Plan
     {
-        Plan([])
+        try TrustRemoval(files: files, sshd: sshd, layout: layout).plan()
     }
 
-    /// Our lines of sshd_config(5).
+    /// Our lines of sshd_config(5), but for those with `HostKey`.
     static func lines(_ settings: TrustSettings, _ layout: HostLayout) -> [(keyword: String, value: String)] {
         var lines = [
             ("TrustedUserCAKeys", layout.userCAKeys), ("RevokedKeys", layout.revokedKeys),

@@ -1,0 +1,93 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import SSHWire
+
+/// The lines that are ours in a file that may be somebody else's, between two marks.
+enum TrustBlock {
+    static let begin = "# BEGIN daypass: written by daypass-agent trust install, taken away by trust remove"
+    static let end = "# END daypass"
+    private static let beginMark = Array("# BEGIN daypass".utf8)
+    private static let endMark = Array("# END daypass".utf8)
+
+    /// Where a block stands.
+    enum Position: String, Sendable, Hashable {
+        case top, end
+    }
+
+    /// A block's place in a file.
+    struct Place: Sendable, Hashable {
+        /// Its bytes, with both marks and the last line's ending.
+        let range: Range<Int>
+        /// Its lines' numbers, the marks among them.
+        let lines: ClosedRange<Int>
+    }
+
+    /// The block of these lines.
+    static func text(_ lines: [String]) -> [UInt8] {
+        Array(([begin] + lines + [end]).map { $0 + "\n" }.joined().utf8)
+    }
+
+    /// Finds the block; nil where there is none.
+    ///
+    /// - Throws: `.conflict` when one mark is gone, or there are several: whose lines are whose is not known then.
+    static func find(in content: [UInt8], name: String) throws(AgentError) -> Place? {
+        var starts: [(offset: Int, line: Int)] = []
+        var ends: [(offset: Int, line: Int)] = []
+        var (offset, number) = (0, 0)
+        while offset < content.count {
+            number += 1
+            let next = content[offset...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? content.count
+            let line = content[offset..<next].drop { $0 == 0x20 || $0 == 0x09 }
+            if line.starts(with: beginMark) { starts.append((offset, number)) }
+            if line.starts(with: endMark) { ends.append((next, number)) }
+            offset = next
+        }
+        if starts.isEmpty, ends.isEmpty { return nil }
+        guard starts.count == 1, ends.count == 1, let start = starts.first, let end = ends.first,
+            start.line < end.line
+        else {
+            let line = min(starts.first?.line ?? .max, ends.first?.line ?? .max)
+            throw AgentError(
+                .conflict,
+                "\(name.escapedForTerminal) line \(line): the marks of our block are not a pair, so what is ours is "
+                    + "not known", hint: "take away what stands between # BEGIN daypass and # END daypass, and the marks")
+        }
+        return Place(range: start.offset..<end.offset, lines: start.line...end.line)
+    }
+
+    /// The content without the block, and whether a line ending was added in front of it: then that goes too.
+    static func remove(from content: [UInt8], name: String, addedNewline: Bool) throws(AgentError) -> [UInt8] {
+        guard let place = try find(in: content, name: name) else { return content }
+        var front = content[..<place.range.lowerBound]
+        let back = content[place.range.upperBound...]
+        if addedNewline, back.isEmpty, front.last == UInt8(ascii: "\n") { front.removeLast() }
+        return Array(front + back)
+    }
+
+    /// The content with a block of these lines, in the place of the one that is there, or at its position.
+    ///
+    /// - Parameter moves: puts the block at its position even if there is one.
+    /// - Returns: also whether a line ending was added in front of a new block.
+    static func put(
+        _ lines: [String], into content: [UInt8], at position: Position, moves: Bool = false, name: String
+    ) throws(AgentError) -> (content: [UInt8], addedNewline: Bool?) {
+        let block = text(lines)
+        var content = content
+        if let place = try find(in: content, name: name) {
+            let rest = content[..<place.range.lowerBound] + content[place.range.upperBound...]
+            guard moves else {
+                return (
+                    Array(content[..<place.range.lowerBound] + block + content[place.range.upperBound...]), nil
+                )
+            }
+            content = Array(rest)
+        }
+        switch position {
+        case .top: return (block + content, false)
+        case .end:
+            let needsNewline = content.last.map { $0 != UInt8(ascii: "\n") } ?? false
+            return (content + (needsNewline ? [UInt8(ascii: "\n")] : []) + block, needsNewline)
+        }
+    }
+}
