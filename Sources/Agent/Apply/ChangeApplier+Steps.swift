@@ -38,7 +38,7 @@ extension ChangeApplier {
             guard matches(try files.folder(path), before) else { throw busy(path) }
             try files.changeFolder(path, after)
         case .file(let path, let before, let after):
-            guard matches(try files.read(path), before) else { throw busy(path) }
+            guard matches(try read(path), before) else { throw busy(path) }
             if after != nil {
                 try files.rename(stagedName(path), to: path)
             } else {
@@ -50,7 +50,7 @@ extension ChangeApplier {
     /// Puts a known content back; nil removes the file.
     func put(_ path: String, _ content: FileContent?) throws(AgentError) {
         guard let content else { return try files.remove(path) }
-        if matches(try? files.read(formerName(path)), content) {
+        if matches(try? read(formerName(path)), content) {
             try files.rename(formerName(path), to: path)
         } else {
             try files.replace(path, content)

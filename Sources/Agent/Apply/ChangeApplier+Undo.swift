@@ -135,7 +135,7 @@ extension ChangeApplier {
     ) throws(AgentError) {
         let found: FileContent?
         do throws(AgentError) {
-            found = try files.read(path)
+            found = try read(path)
         } catch {
             // Somebody put a link or a folder there. Never through it.
             guard error.code == .unsafeFile else { throw error }

@@ -87,6 +87,11 @@ public struct ChangeApplier {
         return try end(running)
     }
 
+    /// The content of a file that changes; the largest is a list of revocations.
+    func read(_ path: String) throws(AgentError) -> FileContent? {
+        try files.read(path, maximumBytes: Limits.krlBytes)
+    }
+
     /// True for what sshd reads only because its configuration names it.
     private func isReferred(_ path: String) -> Bool {
         [layout.configuration, layout.state].contains { path == $0 || path.hasPrefix($0 + "/") }
@@ -122,7 +127,7 @@ public struct ChangeApplier {
     func checkBefore(_ change: HostChange) throws(AgentError) {
         let isSame: Bool
         switch change {
-        case .file(let path, let before, _): isSame = matches(try files.read(path), before)
+        case .file(let path, let before, _): isSame = matches(try read(path), before)
         case .folder(let path, let before, let after):
             let found = try files.folder(path)
             isSame = after == nil || matches(found, before)

@@ -106,9 +106,9 @@ public struct ChangeJournal: Sendable, Hashable {
 }
 
 extension ChangeJournal {
-    /// The most that a journal may have, in bytes: two contents of the largest file that is read, in base64, and the
-    /// rest beside it.
-    static let maximumBytes = 64 << 20
+    /// The most that a journal may have, in bytes: four contents (before, after, for the proof, after it) of a list of
+    /// revocations that is ten times what sshd could still log in with in a second, in base64.
+    static let maximumBytes = 256 << 20
 
     /// The journal at a path; nil when there is none.
     ///

@@ -108,13 +108,15 @@ extension ChangeApplier {
         }
         let live = try change.sshd.settings(for: subject.connection)
         try expect(change.options.expected, live)
-        change.proofs.append("sshd -T shows the wanted settings for account \(subject.account)")
+        change.proofs.append(
+            change.options.expected.isEmpty
+                ? "sshd takes its configuration" : "sshd -T shows the wanted settings for account \(subject.account)")
 
         guard let login else { return }
         tell("logging in as \(subject.account.escapedForTerminal) over loopback")
         try login.writeFolder()
         for temporary in login.temporaries {
-            guard matches(try files.read(temporary.path), temporary.final) else { throw busy(temporary.path) }
+            guard matches(try read(temporary.path), temporary.final) else { throw busy(temporary.path) }
             try files.replace(temporary.path, temporary.proof)
         }
         try login.run { () throws(AgentError) in try change.secondsLeft(atMost: 10) }

@@ -3,54 +3,6 @@
 
 import SSHWire
 
-/// The host as it would be with a change made: what is planned hides what is there. For reading only.
-struct PlannedFiles: HostFiles {
-    let files: any HostFiles
-    private var planned: [String: FileContent?] = [:]
-
-    init(_ files: any HostFiles, _ steps: [ChangeJournal.Step]) {
-        self.files = files
-        for step in steps {
-            if case .file(let path, _, let after) = step.change { planned.updateValue(after, forKey: path) }
-        }
-    }
-
-    /// True for what the change makes, replaces or removes.
-    func isPlanned(_ path: String) -> Bool { planned[path] != nil }
-
-    func kind(_ path: String) throws(AgentError) -> FileKind? {
-        if let content = planned[path] { return content == nil ? nil : .file }
-        return try files.kind(path)
-    }
-
-    func read(_ path: String, maximumBytes: Int) throws(AgentError) -> FileContent? {
-        if let content = planned[path] { return content }
-        return try files.read(path, maximumBytes: maximumBytes)
-    }
-
-    func folder(_ path: String) throws(AgentError) -> FileAttributes? { try files.folder(path) }
-
-    func list(_ path: String) throws(AgentError) -> [String]? {
-        guard var names = try files.list(path) else { return nil }
-        for (file, content) in planned where file.hasPrefix(path + "/") {
-            let name = String(file.dropFirst(path.utf8.count + 1))
-            guard !name.utf8.contains(UInt8(ascii: "/")) else { continue }
-            names.removeAll { $0 == name }
-            if content != nil { names.append(name) }
-        }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    }
-
-    private var readOnly: AgentError { AgentError(.file, "a view of what is planned: nothing is written") }
-
-    func create(_ path: String, _ content: FileContent) throws(AgentError) { throw readOnly }
-    func rename(_ from: String, to path: String) throws(AgentError) { throw readOnly }
-    func remove(_ path: String) throws(AgentError) { throw readOnly }
-    func makeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) { throw readOnly }
-    func changeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) { throw readOnly }
-    func removeFolder(_ path: String) throws(AgentError) { throw readOnly }
-}
-
 extension ChangeApplier {
     /// The copies of files whose `Include` names staged files, beside the journal: `trust.check.0` and so on.
     private var copyPrefix: String { "trust.check." }
@@ -63,9 +15,8 @@ extension ChangeApplier {
     /// - Returns: the path to give to sshd.
     func stageConfiguration(_ journal: ChangeJournal) throws(AgentError) -> String {
         try removeStagedConfiguration()
-        var copies = 0
-        return try stagedForm(
-            of: journal.daemon.configuration, PlannedFiles(files, journal.steps), &copies, depth: 0)
+        var staging = Staging(files, journal.steps)
+        return try stagedForm(of: journal.daemon.configuration, &staging, depth: 0)
     }
 
     func removeStagedConfiguration() throws(AgentError) {
@@ -76,9 +27,10 @@ extension ChangeApplier {
 
     /// The path under which a file can be read as it will be.
     private func stagedForm(
-        of path: String, _ planned: PlannedFiles, _ copies: inout Int, depth: Int
+        of path: String, _ staging: inout Staging, depth: Int
     ) throws(AgentError) -> String {
-        let asItIs = planned.isPlanned(path) ? stagedName(path) : path
+        let planned = staging.planned
+        let asItIs = staging.paths.contains(path) ? stagedName(path) : path
         guard depth <= maximumDepth else { return asItIs }
         let content: FileContent
         do throws(AgentError) {
@@ -100,7 +52,7 @@ extension ChangeApplier {
                 let named = try SshdConfiguration.expand(pattern, planned)
                 if try named != SshdConfiguration.expand(pattern, files) { isSame = false }
                 for file in named {
-                    let form = try stagedForm(of: file, planned, &copies, depth: depth + 1)
+                    let form = try stagedForm(of: file, &staging, depth: depth + 1)
                     if form != file { isSame = false }
                     forms.append(form)
                 }
@@ -110,8 +62,8 @@ extension ChangeApplier {
             lines[line.number - 1] = try Self.include(forms)[...]
         }
         guard isChanged else { return asItIs }
-        let copy = "\(layout.state)/\(copyPrefix)\(copies)"
-        copies += 1
+        let copy = "\(layout.state)/\(copyPrefix)\(staging.copies)"
+        staging.copies += 1
         let bytes = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
         try files.create(
             copy,
@@ -132,5 +84,23 @@ extension ChangeApplier {
                 hint: "rename it")
         }
         return Array(("Include " + paths.map { "\"\($0)\"" }.joined(separator: " ")).utf8)
+    }
+}
+
+/// The host as it will be, and how many copies were made of it.
+private struct Staging {
+    let planned: PlannedFiles
+    /// What waits under its staged name.
+    let paths: Set<String>
+    var copies = 0
+
+    init(_ files: any HostFiles, _ steps: [ChangeJournal.Step]) {
+        planned = PlannedFiles(files, after: steps.map { Plan.Step($0.change, $0.purpose) })
+        var paths: Set<String> = []
+        for step in steps {
+            // What only configuration refers to is in place by now.
+            if case .file(let path, _, _?) = step.change, !step.isNewReferred { paths.insert(path) }
+        }
+        self.paths = paths
     }
 }

@@ -78,7 +78,7 @@ extension LoginProof {
         _ credentials: Credentials, _ settings: SshdSettings, _ files: any HostFiles
     ) throws(AgentError) -> ChangeJournal.Temporary? {
         guard let path = settings["revokedkeys"], path.hasPrefix("/") else { return nil }
-        guard let final = try files.read(path) else {
+        guard let final = try files.read(path, maximumBytes: Limits.krlBytes) else {
             throw AgentError(
                 .conflict,
                 "RevokedKeys \(path.escapedForTerminal) does not exist: sshd refuses everybody's keys")

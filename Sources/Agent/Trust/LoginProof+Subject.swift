@@ -79,7 +79,7 @@ extension LoginProof.Subject {
         }
         var reasons: [String] = []
         let accounts =
-            if let wanted { [wanted] } else { try candidates(change.journal, layout, files) }
+            if let wanted { [wanted] } else { try candidates(layout, files) }
         for account in accounts {
             let subject = try subject(account)
             guard let reason = try subject.refusal(files) else { return subject }
@@ -93,9 +93,9 @@ extension LoginProof.Subject {
 
     /// root, and then every account that has principals.
     private static func candidates(
-        _ journal: ChangeJournal, _ layout: HostLayout, _ files: any HostFiles
+        _ layout: HostLayout, _ files: any HostFiles
     ) throws(AgentError) -> [String] {
-        let mapped = try PlannedFiles(files, journal.steps).list(layout.principals) ?? []
+        let mapped = try files.list(layout.principals) ?? []
         return ["root"] + mapped.filter { $0 != "root" && !$0.hasPrefix(".") }.prefix(maximumCandidates)
     }
 

@@ -18,12 +18,12 @@ struct LoginProof {
     private let ssh: String
     private let folder: String
     private let content: [(name: String, bytes: [UInt8])]
-    /// The certificates that must be refused, by their files' names.
+    /// The certificates that must be refused, by their keys' file names.
     private let refused: [String]
     private let files: any HostFiles
     private let programs: any ProgramRunner
 
-    private static let good = "good-cert.pub"
+    private static let good = "good"
 
     /// Makes keys and certificates, and the contents of files. Writes nothing.
     ///
@@ -52,27 +52,23 @@ struct LoginProof {
         temporaries = [entrance.temporary, revocation, authority].compactMap { $0 }
         let moment = UnixTime(seconds: now)
         do throws(SSHWireError) {
-            var content = [
-                ("key", try credentials.privateKeyFile()), ("known_hosts", host),
+            var certificates = [
                 (Self.good, try credentials.certificate(.good, for: entrance.principal, now: moment)),
                 (
-                    "principal-cert.pub",
+                    "principal",
                     try credentials.certificate(.good, for: "daypass-proof-" + randomIdentifier(), now: moment)
                 ),
-                (
-                    "expired-cert.pub",
-                    try credentials.certificate(.expired, for: entrance.principal, now: moment)
-                ),
+                ("expired", try credentials.certificate(.expired, for: entrance.principal, now: moment)),
             ]
             if revocation != nil {
-                content.append(
-                    (
-                        "revoked-cert.pub",
-                        try credentials.certificate(.revoked, for: entrance.principal, now: moment)
-                    ))
+                certificates.append(
+                    ("revoked", try credentials.certificate(.revoked, for: entrance.principal, now: moment)))
             }
-            self.content = content
-            refused = content.map(\.0).filter { $0.hasSuffix("-cert.pub") && $0 != Self.good }
+            // ssh finds the private key of a certificate beside it, if plain keys are not to be offered.
+            let key = try credentials.privateKeyFile()
+            content =
+                [("known_hosts", host)] + certificates.flatMap { [($0.0, key), ($0.0 + "-cert.pub", $0.1)] }
+            refused = certificates.map(\.0).filter { $0 != Self.good }
         } catch {
             throw AgentError(.program, "no throw-away certificate: \(error.reason)")
         }
@@ -154,14 +150,14 @@ struct LoginProof {
         var options = [
             "BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=\(folder)/known_hosts",
             "GlobalKnownHostsFile=none", "HostKeyAlias=\(Self.hostAlias)", "CheckHostIP=no",
-            "UpdateHostKeys=no", "IdentitiesOnly=yes", "IdentityAgent=none", "IdentityFile=\(folder)/key",
+            "UpdateHostKeys=no", "IdentitiesOnly=yes", "IdentityAgent=none",
             // The plain key, which would be tried too, is nobody's.
             "PubkeyAcceptedAlgorithms=*-cert-v01@openssh.com",
             "PreferredAuthentications=publickey", "ControlPath=none", "ProxyCommand=none", "ProxyJump=none",
             "PermitLocalCommand=no", "ForwardAgent=no", "ForwardX11=no", "AddKeysToAgent=no",
             "CanonicalizeHostname=no", "ConnectionAttempts=1", "ConnectTimeout=\(seconds)",
         ]
-        options += certificates.map { "CertificateFile=\(folder)/\($0)" }
+        options += certificates.map { "IdentityFile=\(folder)/\($0)" }
         let result = try programs.run(
             ssh,
             // No session is opened, so that no shell starts, which some accounts haven't, and nothing of the account's

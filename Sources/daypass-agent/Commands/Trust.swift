@@ -7,5 +7,5 @@ import ArgumentParser
 struct Trust: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Makes sshd trust an authority, watches over it, and takes it back.",
-        subcommands: [TrustPlan.self])
+        subcommands: [TrustPlan.self, TrustInstall.self, TrustRemove.self, TrustRecover.self])
 }
