@@ -253,7 +253,7 @@ struct TrustInstallation {
         wanted.insert(path)
         record[path] = TrustRecord.File(
             path: path, kind: kind, original: original, sha256: Digest.sha256(after.bytes),
-            blockSHA256: block.map { Digest.sha256($0) }, attributes: after.attributes, addedNewline: addedNewline)
+            block: block.map { String(decoding: $0, as: UTF8.self) }, attributes: after.attributes, addedNewline: addedNewline)
         if before != after { steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose)) }
     }
 

@@ -80,9 +80,9 @@ extension TrustRecord.File {
         self.sha256 = sha256
         self.attributes = attributes
         self.addedNewline = addedNewline
-        if let block = value["blockSHA256"] {
-            guard let block = block.string.flatMap(bytes(ofBase64:)) else { return nil }
-            blockSHA256 = block
+        if kind != .whole {
+            guard let block = value["block"]?.string else { return nil }
+            self.block = block
         }
         if originalValue != .null {
             guard let content = originalValue["content"]?.string.flatMap(bytes(ofBase64:)),
@@ -97,7 +97,7 @@ extension TrustRecord.File {
             .init("path", .string(path)), .init("kind", .string(kind.rawValue)),
             .init("sha256", .string(Base64.encode(sha256))),
         ]
-        if let blockSHA256 { members.append(.init("blockSHA256", .string(Base64.encode(blockSHA256)))) }
+        if let block { members.append(.init("block", .string(block))) }
         members.append(.init("attributes", attributes.recorded))
         members.append(.init("addedNewline", .bool(addedNewline)))
         let original: JSONValue =

@@ -18,8 +18,8 @@ struct TrustRecord: Sendable, Hashable {
         var original: FileContent?
         /// SHA-256 of the content that was written.
         var sha256: [UInt8]
-        /// SHA-256 of our block's bytes in it; nil for whole files.
-        var blockSHA256: [UInt8]?
+        /// Our block in it, with its marks; nil for whole files.
+        var block: String?
         /// The owner and mode that it was written with.
         var attributes: FileAttributes
         /// True when a line ending was added to the original.
