@@ -33,6 +33,9 @@ public protocol HostFiles: Sendable {
     /// Makes a folder whose parent is there.
     func makeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError)
 
+    /// Gives a folder that is there other attributes, and syncs it.
+    func changeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError)
+
     /// Removes an empty folder; nothing happens when there is none.
     func removeFolder(_ path: String) throws(AgentError)
 }

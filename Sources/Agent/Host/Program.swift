@@ -12,6 +12,12 @@ public struct ProgramResult: Sendable {
     public let output: [UInt8]
     public let errors: [UInt8]
 
+    public init(status: Int32, output: [UInt8], errors: [UInt8]) {
+        self.status = status
+        self.output = output
+        self.errors = errors
+    }
+
     public var succeeded: Bool { status == 0 }
     public var outputText: String { String(decoding: output, as: UTF8.self) }
     /// What it said on standard error, one line, escaped.

@@ -115,6 +115,16 @@ public struct SystemFiles: HostFiles {
         try sync(place, path)
     }
 
+    public func changeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) {
+        let place = try existing(path)
+        let number = unsafe openat(
+            place.folder.number, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard number >= 0 else { throw .system("cannot open", path) }
+        let folder = Descriptor(owning: number)
+        try set(attributes, on: folder.number, path)
+        guard fsync(folder.number) == 0 else { throw .system("cannot sync the folder", path) }
+    }
+
     public func removeFolder(_ path: String) throws(AgentError) {
         guard let place = try Place(path), try place.status() != nil else { return }
         guard unsafe unlinkat(place.folder.number, place.name, AT_REMOVEDIR) == 0 || errno == ENOENT else {

@@ -7,5 +7,8 @@ import ArgumentParser
 struct Trust: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Makes sshd trust an authority, watches over it, and takes it back.",
-        subcommands: [TrustPlan.self, TrustStatus.self, TrustVerify.self])
+        subcommands: [
+            TrustPlan.self, TrustInstall.self, TrustRemove.self, TrustStatus.self, TrustVerify.self,
+            TrustRecover.self,
+        ])
 }
