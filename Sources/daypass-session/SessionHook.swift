@@ -75,7 +75,7 @@ enum SessionHook {
     private static func start(of process: pid_t) -> [UInt8] {
         let text = readStart("/proc/\(process)/stat", upTo: 1_024)
         guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return [UInt8(ascii: "0")] }
-        let fields = text[end...].split(separator: 0x20, maxSplits: 20)
+        let fields = text[end...].split(separator: 0x20, maxSplits: 21)
         guard fields.count > 20, fields[20].allSatisfy({ (0x30...0x39).contains($0) }) else {
             return [UInt8(ascii: "0")]
         }
