@@ -22,7 +22,7 @@ struct PAMLoginTests {
         let socket: String
         let spool: String
 
-        init(_ options: [String] = [], control: String = "optional") throws {
+        init(_ options: [String] = [], control: String = "optional", more: [String] = []) throws {
             folder = try TemporaryFolder()
             for name in ["ca", "user"] {
                 try Tool.run(
@@ -39,10 +39,11 @@ struct PAMLoginTests {
             ).orThrow("sign")
             socket = folder.path("s")
             spool = try folder.makeFolder("spool")
-            service = try PAMService(session: [
-                "session \(control) \(PAMModule.path()) socket=\(socket) spool=\(spool) "
-                    + options.joined(separator: " ")
-            ])
+            service = try PAMService(
+                session: [
+                    "session \(control) \(PAMModule.path()) socket=\(socket) spool=\(spool) "
+                        + options.joined(separator: " ")
+                ] + more)
             server = try PrivateSSHD(
                 .init(
                     trustedUserCAKeys: folder.path("ca.pub"),
@@ -149,5 +150,23 @@ struct PAMLoginTests {
         try scene.folder.setMode(0o777, of: "spool")
         #expect(try scene.login().succeeded)
         #expect(scene.spooled.isEmpty)
+    }
+
+    /// pam_env with user_readenv lets the account's own file set any variable of PAM's, sshd's too: what the module says
+    /// is true where its line comes first, as the snippet has it.
+    @Test func theAccountsOwnFileCannotForgeTheReportOfAnOpening() throws {
+        let folder = try TemporaryFolder()
+        let forged = try folder.write(
+            "SSH_AUTH_INFO_0=password\nSSH_CONNECTION=203.0.113.9 1 203.0.113.9 2\n", to: "forged")
+        let scene = try Scene(more: ["session required pam_env.so envfile=\(forged)"])
+        let agent = try ReportReceiver(scene.socket)
+        defer { agent.stop() }
+        try scene.login().orThrow("log in")
+        let reports = try agent.waitForPackets(2).map { try SessionReport(parsing: $0) }
+        #expect(reports[0].authentication.hasPrefix("publickey "))
+        #expect(reports[0].connection.hasPrefix("127.0.0.1 "))
+        // At the end PAM has the forged values: a close says when, and the opening says who.
+        #expect(reports[1].authentication == "password")
+        #expect(reports[1].pid == reports[0].pid)
     }
 }
