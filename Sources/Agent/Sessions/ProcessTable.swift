@@ -131,11 +131,9 @@ public enum ProcessTable {
     }
 
     private static func link(_ path: String) -> String? {
-        var target = [UInt8](repeating: 0, count: 4 << 10)
-        let count = unsafe target.withUnsafeMutableBytes { room in
-            unsafe readlink(path, room.baseAddress?.assumingMemoryBound(to: CChar.self), room.count)
-        }
-        return count > 0 ? String(decoding: target[..<count], as: UTF8.self) : nil
+        var target = [CChar](repeating: 0, count: 4 << 10)
+        let count = unsafe readlink(path, &target, target.count)
+        return count > 0 ? String(decoding: target[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 }
 

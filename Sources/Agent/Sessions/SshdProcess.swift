@@ -41,8 +41,7 @@ public struct SshdProcess: Sendable, Hashable {
                     continue
                 }
             case nil:
-                guard title.terminal != nil, children[process.parent] != nil || process.parent == 1,
-                    Title(ProcessTable.title(process.parent))?.mark != "[priv]"
+                guard title.terminal != nil, Title(ProcessTable.title(process.parent))?.mark != "[priv]"
                 else { continue }
             default: continue
             }
