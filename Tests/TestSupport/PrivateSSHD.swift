@@ -34,11 +34,13 @@ public final class PrivateSSHD: Sendable {
         public var authorizedKeysFile: String?
         /// Lines of sshd_config(5), which win over all others.
         public var extraLines: [String]
+        /// The absolute path of the server; `nil` is the installed one. Its name is PAM's service up to 9.7.
+        public var program: String?
 
         public init(
             trustedUserCAKeys: String? = nil, revokedKeys: String? = nil, hostKey: String? = nil,
             hostCertificate: String? = nil, authorizedPrincipalsFile: String? = nil,
-            authorizedKeysFile: String? = nil, extraLines: [String] = []
+            authorizedKeysFile: String? = nil, extraLines: [String] = [], program: String? = nil
         ) {
             self.trustedUserCAKeys = trustedUserCAKeys
             self.revokedKeys = revokedKeys
@@ -47,6 +49,7 @@ public final class PrivateSSHD: Sendable {
             self.authorizedPrincipalsFile = authorizedPrincipalsFile
             self.authorizedKeysFile = authorizedKeysFile
             self.extraLines = extraLines
+            self.program = program
         }
     }
 
@@ -70,7 +73,7 @@ public final class PrivateSSHD: Sendable {
     /// - Throws: ``TestSupportError`` with the server's log when it does not come up.
     public init(_ options: Options = Options()) throws {
         let folder = try TemporaryFolder()
-        let sshd = try Tool.find("sshd")
+        let sshd = try options.program ?? Tool.find("sshd")
         self.folder = folder
         if let given = options.hostKey {
             hostKey = given
