@@ -116,11 +116,15 @@ let package = Package(
         .executableTarget(name: "daypass-session"),
         .testTarget(
             name: "AgentTests", dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport"]),
+        // Changes trust on a test's own host, where one operation fails or the process dies.
+        .executableTarget(
+            name: "TrustFaultProbe", dependencies: ["Agent", "SSHWire"], path: "Tests/TrustFaultProbe"),
         // The agent's built programs and the real sshd, ssh and PAM.
         .testTarget(
             name: "AgentInteropTests",
             dependencies: [
-                "Agent", "ControlProtocol", "SSHWire", "TestSupport", "daypass-agent", "daypass-session",
+                "Agent", "ControlProtocol", "SSHWire", "TestSupport", "TrustFaultProbe", "daypass-agent",
+                "daypass-session",
             ]),
     ]
 #endif
