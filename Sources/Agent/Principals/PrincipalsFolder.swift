@@ -81,7 +81,9 @@ public struct PrincipalsFolder: Sendable {
 
     private func path(_ account: AccountName) -> String { "\(layout.principals)/\(account)" }
 
-    private func plan(_ account: AccountName, _ content: [UInt8]?, _ purpose: String) throws(AgentError) -> Plan {
+    private func plan(_ account: AccountName, _ content: [UInt8]?, _ purpose: String) throws(AgentError)
+        -> Plan
+    {
         let recorded = try TrustRecord.read(files, layout)
         var record = recorded ?? TrustRecord()
         var steps: [Plan.Step] = []
@@ -89,7 +91,8 @@ public struct PrincipalsFolder: Sendable {
         for folder in [layout.configuration, layout.principals] where content != nil {
             guard try files.folder(folder) == nil else { continue }
             steps.append(
-                Plan.Step(.folder(path: folder, before: nil, after: attributes), "where principals files are"))
+                Plan.Step(.folder(path: folder, before: nil, after: attributes), "where principals files are")
+            )
             if !record.folders.contains(folder) { record.folders.append(folder) }
         }
         let path = path(account)
@@ -108,14 +111,18 @@ public struct PrincipalsFolder: Sendable {
         } else {
             record[path] = nil
         }
-        if before != after { steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose)) }
+        if before != after {
+            steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose))
+        }
         if record != recorded {
             let old = try files.read(layout.originals, maximumBytes: TrustRecord.maximumBytes)
             let new = FileContent(
                 try record.encode(),
                 old?.attributes ?? FileAttributes(mode: 0o600, owner: owner, group: group))
             steps.append(
-                Plan.Step(.file(path: layout.originals, before: old, after: new), "what trust status compares with"))
+                Plan.Step(
+                    .file(path: layout.originals, before: old, after: new), "what trust status compares with")
+            )
         }
         return Plan(steps)
     }
