@@ -81,8 +81,9 @@ struct ConfigurationAgreementTests {
         let said = try folder.sshd.settings(for: nil)
         for (keyword, value) in Self.defaults {
             let ours = configuration.winner(keyword)?.value ?? value
-            #expect(
-                said.says(keyword, ours), "\(keyword): sshd says \(said[keyword] ?? "nothing"), we \(ours)")
+            // Since 10.3, sshd leaves out what has no value.
+            let theirs = said[keyword] ?? "none"
+            #expect(theirs.lowercased() == ours.lowercased(), "\(keyword)")
         }
     }
 
