@@ -73,7 +73,9 @@ public struct PrincipalsFolder: Sendable {
     ///
     /// - Throws: `.notFound` when the account has no file.
     public func removal(of account: AccountName) throws(AgentError) -> Plan {
-        guard try files.kind(path(account)) != nil else {
+        let isRecorded = try TrustRecord.read(files, layout)?[path(account)] != nil
+        let kind = try files.kind(path(account))
+        guard isRecorded || kind != nil else {
             throw AgentError(.notFound, "account \(account): it has no principals")
         }
         return try plan(account, nil, "no certificate may enter \(account)")
