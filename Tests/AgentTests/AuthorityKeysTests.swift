@@ -57,4 +57,19 @@ import Testing
             try ForwardingRestriction("DisableForwarding", "yes")
         }
     }
+
+    @Test func attack57_nothingOfACertificateReachesACommandOrAPath() throws {
+        let host = TrustHost("UsePAM yes\n")
+        try host.install(try .some { $0.restrictions = ForwardingRestriction.all })
+        let lines = try SshdConfiguration(reading: TrustHost.main, from: host.files).directives
+        #expect(!lines.contains { $0.keyword.contains("command") })
+        // The account's name alone, which sshd has looked up by then.
+        #expect(lines.filter { $0.value.contains("%") }.map(\.value) == ["/etc/daypass/principals/%u"])
+        for folder in ["/etc/day%kpass", "/etc/day pass", "/etc/\"", "relative", "/etc/a#b"] {
+            let layout = HostLayout(configuration: folder)
+            #expect(throws: AgentError(.invalidRequest, "")) {
+                try TrustPlanner.plan(try .some(), host: host.files, sshd: host.sshd, layout: layout)
+            }
+        }
+    }
 }

@@ -161,6 +161,19 @@ import Testing
         #expect(host.files.text("/etc/daypass/principals/deploy") == "bob\n")
     }
 
+    @Test func principalsOfSomebodyElseStayAndAreShownAndRestored() throws {
+        let host = TrustHost()
+        host.files.put("/etc/daypass/principals/root", Array("mallory\n".utf8))
+        let before = host.files.everything
+        let plan = try host.plan(try .some())
+        #expect(plan.notes.contains { $0.contains("/etc/daypass/principals/root") && $0.contains("mallory") })
+        try host.files.apply(plan)
+        #expect(host.files.text("/etc/daypass/principals/root") == "mallory\n")
+        #expect(try host.plan(try .some()).notes.allSatisfy { !$0.contains("mallory") })
+        try host.remove()
+        #expect(host.files.everything == before)
+    }
+
     @Test func aHostKeyIsAddedToThoseThatSshdOffersAnyhow() throws {
         let key = try PrivateKey.generate(.ed25519, comment: "").publicKey
         var host = TrustHost("UsePAM yes\n", ["/etc/ssh/own": "", "/etc/ssh/ssh_host_ed25519_key": ""])
