@@ -165,15 +165,18 @@ struct TrustInstallTests {
     }
 
     @Test func aServerThatLetsBadCertificatesInFailsTheProof() throws {
-        // Another way in for the same certificates: every principal enters, whatever our file says.
-        try host.folder.write("#!/bin/sh\necho \"$1\"\n", to: "everybody", mode: 0o755)
+        // Plans with settings that could do so are refused, so a client plays it that gets in whatever it offers.
+        try host.folder.write(
+            "#!/bin/sh\necho 'Authenticated to 127.0.0.1 ([127.0.0.1]:22) using \"publickey\".' >&2\n",
+            to: "ssh-gets-in", mode: 0o755)
         let server = try host.start()
         let before = try host.tree()
-        try host.folder.write(
-            "AuthorizedPrincipalsCommand /bin/sh -c \"echo %i >/dev/null; /usr/bin/ssh-keygen -L -f /dev/null >/dev/null 2>&1; true\"\n",
-            to: "ignored")
-        withExtendedLifetime(server) {}
+        let result = try install(["--ssh-binary", host.path("ssh-gets-in")])
+        #expect(result.status == 1)
+        #expect(result.stderrText.contains("sshd let a certificate in that it must refuse"), "\(result)")
+        #expect(result.stderrText.contains("nothing has changed"))
         #expect(try host.tree() == before)
+        withExtendedLifetime(server) {}
     }
 
     @Test func theProofTakesAnAccountThatMayLogIn() throws {
