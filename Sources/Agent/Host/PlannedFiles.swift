@@ -40,7 +40,9 @@ struct PlannedFiles: HostFiles {
     func create(_ path: String, _ content: FileContent) throws(AgentError) { throw Self.readOnly(path) }
     func rename(_ from: String, to path: String) throws(AgentError) { throw Self.readOnly(path) }
     func remove(_ path: String) throws(AgentError) { throw Self.readOnly(path) }
-    func makeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) { throw Self.readOnly(path) }
+    func makeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) {
+        throw Self.readOnly(path)
+    }
     func changeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) {
         throw Self.readOnly(path)
     }

@@ -73,7 +73,9 @@ public struct PrincipalsFolder: Sendable {
     ///
     /// - Throws: `.notFound` when the account has no file.
     public func removal(of account: AccountName) throws(AgentError) -> Plan {
-        guard try files.kind(path(account)) != nil else {
+        let isRecorded = try TrustRecord.read(files, layout)?[path(account)] != nil
+        let kind = try files.kind(path(account))
+        guard isRecorded || kind != nil else {
             throw AgentError(.notFound, "account \(account): it has no principals")
         }
         return try plan(account, nil, "no certificate may enter \(account)")
@@ -81,7 +83,9 @@ public struct PrincipalsFolder: Sendable {
 
     private func path(_ account: AccountName) -> String { "\(layout.principals)/\(account)" }
 
-    private func plan(_ account: AccountName, _ content: [UInt8]?, _ purpose: String) throws(AgentError) -> Plan {
+    private func plan(_ account: AccountName, _ content: [UInt8]?, _ purpose: String) throws(AgentError)
+        -> Plan
+    {
         let recorded = try TrustRecord.read(files, layout)
         var record = recorded ?? TrustRecord()
         var steps: [Plan.Step] = []
@@ -89,7 +93,8 @@ public struct PrincipalsFolder: Sendable {
         for folder in [layout.configuration, layout.principals] where content != nil {
             guard try files.folder(folder) == nil else { continue }
             steps.append(
-                Plan.Step(.folder(path: folder, before: nil, after: attributes), "where principals files are"))
+                Plan.Step(.folder(path: folder, before: nil, after: attributes), "where principals files are")
+            )
             if !record.folders.contains(folder) { record.folders.append(folder) }
         }
         let path = path(account)
@@ -108,14 +113,18 @@ public struct PrincipalsFolder: Sendable {
         } else {
             record[path] = nil
         }
-        if before != after { steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose)) }
+        if before != after {
+            steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose))
+        }
         if record != recorded {
             let old = try files.read(layout.originals, maximumBytes: TrustRecord.maximumBytes)
             let new = FileContent(
                 try record.encode(),
                 old?.attributes ?? FileAttributes(mode: 0o600, owner: owner, group: group))
             steps.append(
-                Plan.Step(.file(path: layout.originals, before: old, after: new), "what trust status compares with"))
+                Plan.Step(
+                    .file(path: layout.originals, before: old, after: new), "what trust status compares with")
+            )
         }
         return Plan(steps)
     }

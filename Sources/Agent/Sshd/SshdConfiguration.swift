@@ -150,9 +150,18 @@ public struct SshdConfiguration: Sendable {
                     continue
                 }
                 let kind = path.isEmpty ? .folder : try files.kind(path)
-                guard kind == .folder else { continue }
+                if kind == nil || kind == .file { continue }
+                guard kind == .folder else {
+                    throw AgentError(
+                        .unsafeFile,
+                        "\(path.escapedForTerminal): a symbolic link or no folder, which is not followed",
+                        hint: "name the real path in Include")
+                }
                 for name in try files.list(path.isEmpty ? "/" : path) ?? [] where glob.matches(name) {
-                    next.append("\(path)/\(name)")
+                    let found = "\(path)/\(name)"
+                    // What more is asked for below a file is not there.
+                    if !isLast, try files.kind(found) == .file { continue }
+                    next.append(found)
                 }
             }
             guard next.count <= maximumFiles else {
@@ -161,7 +170,10 @@ public struct SshdConfiguration: Sendable {
             paths = next
             if isLast {
                 var existing: [String] = []
-                for path in paths where try files.kind(path) != nil { existing.append(path) }
+                for path in paths {
+                    // sshd opens a folder too, and finds no line in it.
+                    if let kind = try files.kind(path), kind != .folder { existing.append(path) }
+                }
                 paths = existing
             }
         }

@@ -53,7 +53,9 @@ public struct RevocationFile: Sendable, Hashable {
 
     /// What a file that `RevokedKeys` names revokes: a list, or a text file of public keys, one a line, of whatever size.
     static func parse(_ content: [UInt8], name: String) throws(AgentError) -> KeyRevocationList {
-        if content.starts(with: Array("SSHKRL\n".utf8)) { return try RevocationFile(content, name: name).list }
+        if content.starts(with: Array("SSHKRL\n".utf8)) {
+            return try RevocationFile(content, name: name).list
+        }
         var builder = KeyRevocationList.Builder(version: 0, generatedUnixSeconds: 0)
         var number = 0
         for line in content.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {

@@ -51,13 +51,15 @@ enum TrustBlock {
             throw AgentError(
                 .conflict,
                 "\(name.escapedForTerminal) line \(line): the marks of our block are not a pair, so what is ours is "
-                    + "not known", hint: "take away what stands between # BEGIN daypass and # END daypass, and the marks")
+                    + "not known",
+                hint: "take away what stands between # BEGIN daypass and # END daypass, and the marks")
         }
         return Place(range: start.offset..<end.offset, lines: start.line...end.line)
     }
 
     /// The content without the block, and whether a line ending was added in front of it: then that goes too.
-    static func remove(from content: [UInt8], name: String, addedNewline: Bool) throws(AgentError) -> [UInt8] {
+    static func remove(from content: [UInt8], name: String, addedNewline: Bool) throws(AgentError) -> [UInt8]
+    {
         guard let place = try find(in: content, name: name) else { return content }
         var front = content[..<place.range.lowerBound]
         let back = content[place.range.upperBound...]
@@ -78,7 +80,8 @@ enum TrustBlock {
             let rest = content[..<place.range.lowerBound] + content[place.range.upperBound...]
             guard moves else {
                 return (
-                    Array(content[..<place.range.lowerBound] + block + content[place.range.upperBound...]), nil
+                    Array(content[..<place.range.lowerBound] + block + content[place.range.upperBound...]),
+                    nil
                 )
             }
             content = Array(rest)

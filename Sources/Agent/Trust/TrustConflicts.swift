@@ -64,10 +64,13 @@ struct TrustConflicts {
     private func checkAdoptable(
         _ keyword: String, _ ours: String, _ adopts: Bool, why: String, option: String
     ) throws(AgentError) -> SshdConfiguration.Directive? {
-        guard let line = first(keyword), line.value != ours, line.value.lowercased() != "none" else { return nil }
+        guard let line = first(keyword), line.value != ours, line.value.lowercased() != "none" else {
+            return nil
+        }
         guard adopts else {
             throw AgentError(
-                .conflict, "\(keyword) \(line.value.escapedForTerminal) at \(line.place): sshd takes one value, and "
+                .conflict,
+                "\(keyword) \(line.value.escapedForTerminal) at \(line.place): sshd takes one value, and "
                     + why, hint: option)
         }
         return line
@@ -97,14 +100,16 @@ struct TrustConflicts {
                 !Self.isSame(line.keyword, other.value, line.value)
             else { continue }
             notes.append(
-                "\(line.keyword) \(other.value.escapedForTerminal) at \(other.place) is replaced by \(line.value)")
+                "\(line.keyword) \(other.value.escapedForTerminal) at \(other.place) is replaced by \(line.value)"
+            )
         }
     }
 
     /// True when two values mean the same to sshd.
     static func isSame(_ keyword: String, _ one: String, _ other: String) -> Bool {
         if one == other { return true }
-        let isPath = ["trustedusercakeys", "revokedkeys", "authorizedprincipalsfile"].contains(keyword.lowercased())
+        let isPath = ["trustedusercakeys", "revokedkeys", "authorizedprincipalsfile"].contains(
+            keyword.lowercased())
         guard !isPath else { return false }
         func spelled(_ value: String) -> String {
             let value = value.lowercased()

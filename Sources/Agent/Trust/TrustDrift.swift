@@ -105,13 +105,18 @@ public struct TrustDrift {
     private func check(_ block: String, in content: [UInt8], _ path: String) throws(AgentError) -> [(
         line: Int?, text: String
     )] {
-        guard let place = try TrustBlock.find(in: content, name: path) else { return [(nil, "our block is gone")] }
+        guard let place = try TrustBlock.find(in: content, name: path) else {
+            return [(nil, "our block is gone")]
+        }
         let wanted = block.split(separator: "\n")
-        let found = String(decoding: content[place.range], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let found = String(decoding: content[place.range], as: UTF8.self).split(
+            separator: "\n", omittingEmptySubsequences: false)
         for (index, line) in wanted.enumerated() {
             guard index < found.count, line.utf8.elementsEqual(found[index].utf8) else {
                 let now = index < found.count ? "\"\(String(found[index]).escapedForTerminal)\"" : "nothing"
-                return [(place.lines.lowerBound + index, "our block was edited: \(now) instead of \"\(line)\"")]
+                return [
+                    (place.lines.lowerBound + index, "our block was edited: \(now) instead of \"\(line)\"")
+                ]
             }
         }
         let more = found.dropFirst(wanted.count).contains { !$0.isEmpty }
@@ -210,7 +215,8 @@ public struct TrustDrift {
             checks.append(
                 TrustCheck(
                     "sshd", sshd.configuration,
-                    problem: "\(names.count) accounts have principals, and only \(asked.count) were asked about"))
+                    problem:
+                        "\(names.count) accounts have principals, and only \(asked.count) were asked about"))
         }
         var result: [(String, SshdSettings)] = []
         for name in asked {
@@ -225,7 +231,8 @@ public struct TrustDrift {
     }
 
     private mutating func compare(
-        _ setting: TrustRecord.Setting, _ settings: SshdSettings, account: String?, _ configuration: SshdConfiguration?,
+        _ setting: TrustRecord.Setting, _ settings: SshdSettings, account: String?,
+        _ configuration: SshdConfiguration?,
         _ own: OwnLines?
     ) {
         let values = settings.all(setting.keyword)
@@ -241,8 +248,13 @@ public struct TrustDrift {
         // Whose line it is: in a block for an account, outside of blocks else.
         let lines = (configuration?.all(setting.keyword) ?? []).filter { !(own?.contain($0) ?? false) }
         let place =
-            lines.first { account != nil && !$0.conditions.isEmpty && TrustConflicts.isSame(setting.keyword, $0.value, value) }
-            ?? lines.first { $0.conditions.isEmpty && TrustConflicts.isSame(setting.keyword, $0.value, value) }
+            lines.first {
+                account != nil && !$0.conditions.isEmpty
+                    && TrustConflicts.isSame(setting.keyword, $0.value, value)
+            }
+            ?? lines.first {
+                $0.conditions.isEmpty && TrustConflicts.isSame(setting.keyword, $0.value, value)
+            }
         let reason = place == nil ? "" : "; this line wins over ours"
         checks.append(
             TrustCheck(
@@ -264,7 +276,9 @@ public struct TrustDrift {
             checks.append(
                 TrustCheck(
                     "sshd", path,
-                    problem: "changed after sshd (process \(running.pid)) read its configuration: it runs with an older one"))
+                    problem:
+                        "changed after sshd (process \(running.pid)) read its configuration: it runs with an older one"
+                ))
         }
         if !isNew { checks.append(TrustCheck("sshd (process \(running.pid))", sshd.configuration)) }
     }

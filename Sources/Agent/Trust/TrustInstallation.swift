@@ -21,7 +21,9 @@ struct TrustInstallation {
     private var wanted: Set<String> = []
     private(set) var notes: [String] = []
 
-    init(_ settings: TrustSettings, _ files: any HostFiles, _ sshd: Sshd, _ layout: HostLayout) throws(AgentError) {
+    init(_ settings: TrustSettings, _ files: any HostFiles, _ sshd: Sshd, _ layout: HostLayout)
+        throws(AgentError)
+    {
         try checkPath(layout.configuration, "folder")
         try checkPath(layout.state, "folder")
         self.settings = settings
@@ -44,10 +46,12 @@ struct TrustInstallation {
         let revocations = try revocationFile()
         try wantWhole(
             layout.revokedKeys, revocations.bytes,
-            "what is revoked: version \(revocations.list.version)\(revocations.list.isEmpty ? ", nothing" : "")")
+            "what is revoked: version \(revocations.list.version)\(revocations.list.isEmpty ? ", nothing" : "")"
+        )
         record.revocationVersion = revocations.list.version
         if let certificate = settings.hostIdentity?.certificate {
-            try wantWhole(layout.hostCertificate, try text(of: certificate), "the certificate of the host key")
+            try wantWhole(
+                layout.hostCertificate, try text(of: certificate), "the certificate of the host key")
         }
         try wantPrincipals()
         try wantConfiguration()
@@ -63,19 +67,22 @@ struct TrustInstallation {
 
     /// The CA keys, ours and those that are taken over.
     private mutating func authorityFile() throws(AgentError) -> [UInt8] {
-        var text = "# Daypass: the CAs whose user certificates sshd takes. Written by daypass-agent trust install.\n"
+        var text =
+            "# Daypass: the CAs whose user certificates sshd takes. Written by daypass-agent trust install.\n"
         var keys = settings.authorities
         if let line = conflicts.adoptedAuthorities {
             let path = line.value
             guard let content = try files.read(path) else {
                 throw AgentError(
-                    .conflict, "TrustedUserCAKeys \(path.escapedForTerminal) at \(line.place): the file does not exist")
+                    .conflict,
+                    "TrustedUserCAKeys \(path.escapedForTerminal) at \(line.place): the file does not exist")
             }
             let adopted = try TrustSettings.AuthorityKey.parse(content.bytes, name: path)
             keys += adopted.filter { key in !keys.contains { $0.key == key.key } }
             notes.append(
                 "\(adopted.count) CA keys of \(path.escapedForTerminal), which \(line.place) names, are taken over; their "
-                    + "certificates enter the accounts that the principals files name, and that file is not read any more")
+                    + "certificates enter the accounts that the principals files name, and that file is not read any more"
+            )
         }
         for key in keys {
             do throws(SSHWireError) {
@@ -104,10 +111,13 @@ struct TrustInstallation {
             let path = line.value
             guard let content = try files.read(path, maximumBytes: Limits.krlBytes) else {
                 throw AgentError(
-                    .conflict, "RevokedKeys \(path.escapedForTerminal) at \(line.place): the file does not exist")
+                    .conflict,
+                    "RevokedKeys \(path.escapedForTerminal) at \(line.place): the file does not exist")
             }
             let adopted = try RevocationFile.parse(content.bytes, name: path)
-            if !wanted.list.revokesAll(of: adopted) { wanted = try wanted.adding(adopted, settings.unixSeconds) }
+            if !wanted.list.revokesAll(of: adopted) {
+                wanted = try wanted.adding(adopted, settings.unixSeconds)
+            }
             notes.append(
                 "what \(path.escapedForTerminal) revokes, which \(line.place) names, is taken over; later changes of that "
                     + "file count only when trust install is run again")
@@ -118,6 +128,10 @@ struct TrustInstallation {
             if installed.list.version == wanted.list.version, installed.list.revokesAll(of: wanted.list) {
                 wanted = installed
             }
+        }
+        // The format has no length: a list that was cut off between two of its sections is a good list.
+        if let installed, wanted.list.isEmpty, !installed.list.isEmpty {
+            notes.append("the key revocation list revokes nothing any more; the installed one does")
         }
         if wanted.list.version < record.revocationVersion {
             throw AgentError(
@@ -131,7 +145,9 @@ struct TrustInstallation {
     /// The list that lies there; nil where there is none, or a broken one is replaced by a given one.
     private func installedRevocations() throws(AgentError) -> RevocationFile? {
         guard let content = try files.read(layout.revokedKeys, maximumBytes: Limits.krlBytes) else {
-            guard case .installed = settings.revocations, recorded?[layout.revokedKeys] != nil else { return nil }
+            guard case .installed = settings.revocations, recorded?[layout.revokedKeys] != nil else {
+                return nil
+            }
             throw AgentError(
                 .damaged, "\(layout.revokedKeys) is gone, and what it revoked is not known here",
                 hint: "give the authority's list by --krl")
@@ -157,7 +173,8 @@ struct TrustInstallation {
     private mutating func makeFolders() throws(AgentError) {
         let attributes = FileAttributes(mode: 0o755, owner: settings.owner, group: settings.group)
         for (path, purpose) in [
-            (layout.configuration, "what sshd reads of ours"), (layout.principals, "who may enter which account"),
+            (layout.configuration, "what sshd reads of ours"),
+            (layout.principals, "who may enter which account"),
         ] {
             let before = try files.folder(path)
             if let before {
@@ -194,14 +211,33 @@ struct TrustInstallation {
                 continue
             }
             try wantWhole(
-                path, PrincipalsFolder.content(entry.principals), "the principals that may enter \(entry.account)")
+                path, PrincipalsFolder.content(entry.principals),
+                "the principals that may enter \(entry.account)")
         }
         let existing = try files.list(layout.principals) ?? []
         if settings.principals.isEmpty, existing.isEmpty {
             notes.append("no account has principals: no certificate will enter any account")
         }
+        for name in existing where !name.hasPrefix(".") { try keepPrincipals(name) }
         // Files of accounts that are not named stay.
-        for file in record.files where file.path.hasPrefix(layout.principals + "/") { wanted.insert(file.path) }
+        for file in record.files where file.path.hasPrefix(layout.principals + "/") {
+            wanted.insert(file.path)
+        }
+    }
+
+    /// Keeps a file that somebody else put there, and says whom it lets in from now on.
+    private mutating func keepPrincipals(_ name: String) throws(AgentError) {
+        let path = "\(layout.principals)/\(name)"
+        guard record[path] == nil, let content = try files.read(path) else { return }
+        record[path] = TrustRecord.File(
+            path: path, kind: .whole, original: content, sha256: Digest.sha256(content.bytes),
+            attributes: content.attributes, addedNewline: false)
+        notes.append(
+            "\(path.escapedForTerminal) was there before and stays; it says who may enter the account: "
+                + String(decoding: content.bytes.prefix(256), as: UTF8.self).split(
+                    whereSeparator: \.isNewline
+                )
+                .joined(separator: ", ").escapedForTerminal)
     }
 
     private mutating func wantConfiguration() throws(AgentError) {
@@ -231,10 +267,13 @@ struct TrustInstallation {
         let addedNewline = put.addedNewline ?? known?.addedNewline ?? false
         var original: FileContent?
         if let before {
-            let rest = try TrustBlock.remove(from: before.bytes, name: path, addedNewline: known?.addedNewline ?? false)
+            let rest = try TrustBlock.remove(
+                from: before.bytes, name: path, addedNewline: known?.addedNewline ?? false)
             let isOurs = known.map { $0.original == nil } ?? (rest != before.bytes)
             // Only our block in it: we made the file, or removing the block leaves nothing anyhow.
-            original = isOurs && rest.isEmpty ? nil : FileContent(rest, known?.original?.attributes ?? before.attributes)
+            original =
+                isOurs && rest.isEmpty
+                ? nil : FileContent(rest, known?.original?.attributes ?? before.attributes)
         }
         try want(
             path, position == .top ? .topBlock : .endBlock, before, after, original: original,
@@ -247,14 +286,18 @@ struct TrustInstallation {
     ) throws(AgentError) {
         guard (original?.bytes.count ?? 0) <= TrustRecord.maximumOriginalBytes else {
             throw AgentError(
-                .unsafeFile, "\(path.escapedForTerminal): it has over \(TrustRecord.maximumOriginalBytes) bytes, which are "
+                .unsafeFile,
+                "\(path.escapedForTerminal): it has over \(TrustRecord.maximumOriginalBytes) bytes, which are "
                     + "more than are kept to restore it")
         }
         wanted.insert(path)
         record[path] = TrustRecord.File(
             path: path, kind: kind, original: original, sha256: Digest.sha256(after.bytes),
-            block: block.map { String(decoding: $0, as: UTF8.self) }, attributes: after.attributes, addedNewline: addedNewline)
-        if before != after { steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose)) }
+            block: block.map { String(decoding: $0, as: UTF8.self) }, attributes: after.attributes,
+            addedNewline: addedNewline)
+        if before != after {
+            steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose))
+        }
     }
 
     /// Takes back what an earlier install wrote and this one does not want.
@@ -318,7 +361,8 @@ struct TrustInstallation {
             }
             let others = try TrustBlock.remove(from: content.bytes, name: path, addedNewline: false)
             if SessionModule.isNamed(in: others) {
-                notes.append("\(path.escapedForTerminal) names \(SessionModule.name) already, outside of our block")
+                notes.append(
+                    "\(path.escapedForTerminal) names \(SessionModule.name) already, outside of our block")
                 return
             }
             try wantBlock(
@@ -329,7 +373,8 @@ struct TrustInstallation {
 
     /// Reads the configuration as it will be, and makes sure that our lines win.
     private func checkWinners(_ steps: [Plan.Step]) throws(AgentError) {
-        let planned = try SshdConfiguration(reading: sshd.configuration, from: PlannedFiles(files, after: steps))
+        let planned = try SshdConfiguration(
+            reading: sshd.configuration, from: PlannedFiles(files, after: steps))
         let own = try OwnLines(planned)
         for line in lines where line.keyword != "HostCertificate" {
             guard let winner = planned.winner(line.keyword) else {
@@ -337,7 +382,8 @@ struct TrustInstallation {
             }
             guard own.contain(winner) || TrustConflicts.isSame(line.keyword, winner.value, line.value) else {
                 throw AgentError(
-                    .conflict, "\(line.keyword) \(winner.value.escapedForTerminal) at \(winner.place) would win over ours",
+                    .conflict,
+                    "\(line.keyword) \(winner.value.escapedForTerminal) at \(winner.place) would win over ours",
                     hint: "take that line away")
             }
         }

@@ -16,7 +16,8 @@ enum TrustPlacement: Sendable, Hashable {
     /// - Parameter keywords: ours, of which each must win.
     /// - Throws: `.file`, `.unsafeFile` for a folder that cannot be looked at.
     static func choose(
-        _ configuration: SshdConfiguration, _ own: OwnLines, _ main: String, _ keywords: [String], _ files: any HostFiles
+        _ configuration: SshdConfiguration, _ own: OwnLines, _ main: String, _ keywords: [String],
+        _ files: any HostFiles
     ) throws(AgentError) -> TrustPlacement {
         let others = configuration.directives.enumerated().filter { _, directive in
             directive.conditions.isEmpty && !own.contain(directive)
@@ -30,9 +31,12 @@ enum TrustPlacement: Sendable, Hashable {
         }
         for inclusion in configuration.inclusions
         where inclusion.directive.depth == 0 && inclusion.directive.conditions.isEmpty {
-            guard let (folder, path) = dropIn(inclusion.pattern), try files.folder(folder) != nil else { continue }
+            guard let (folder, path) = dropIn(inclusion.pattern), try files.folder(folder) != nil else {
+                continue
+            }
             let index =
-                inclusion.files.firstIndex { !$0.utf8.lexicographicallyPrecedes(path.utf8) } ?? inclusion.files.count
+                inclusion.files.firstIndex { !$0.utf8.lexicographicallyPrecedes(path.utf8) }
+                ?? inclusion.files.count
             if inclusion.starts.indices.contains(index), inclusion.starts[index] <= firstOther {
                 return .dropIn(path)
             }

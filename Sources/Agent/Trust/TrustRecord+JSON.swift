@@ -61,7 +61,9 @@ extension TrustRecord {
             ).text
         text += ",\n\"files\":[\n" + files.map(\.json.text).joined(separator: ",\n") + "\n]}\n"
         guard text.utf8.count <= Self.maximumBytes, files.count <= Self.maximumFiles else {
-            throw AgentError(.invalidRequest, "what was on this host before takes over \(Self.maximumBytes) bytes to record")
+            throw AgentError(
+                .invalidRequest,
+                "what was on this host before takes over \(Self.maximumBytes) bytes to record")
         }
         return Array(text.utf8)
     }

@@ -14,7 +14,9 @@ struct TrustRemoval {
         let configuration = try SshdConfiguration(reading: sshd.configuration, from: files)
         var ours = record?.files ?? []
         // A block without a record is what an interrupted removal left, or a restored state folder.
-        for path in try OwnLines(configuration).files where !ours.contains(where: { $0.path == path }) {
+        let own = try OwnLines(configuration)
+        try checkReferences(configuration, own)
+        for path in own.files where !ours.contains(where: { $0.path == path }) {
             guard let content = try files.read(path) else { continue }
             ours.append(
                 TrustRecord.File(
@@ -27,14 +29,14 @@ struct TrustRemoval {
         for file in ours where !inner.contains(where: { $0.path == file.path }) {
             if let step = try Self.undo(file, files) { steps.append(step) }
         }
-        try checkReferences(steps)
         for file in inner {
             if let step = try Self.undo(file, files) { steps.append(step) }
         }
         if let before = try files.read(layout.originals, maximumBytes: TrustRecord.maximumBytes) {
             steps.append(
                 Plan.Step(
-                    .file(path: layout.originals, before: before, after: nil), "the record of what is undone now"))
+                    .file(path: layout.originals, before: before, after: nil),
+                    "the record of what is undone now"))
         }
         var notes: [String] = []
         for path in [layout.principals, layout.configuration] where record?.folders.contains(path) ?? false {
@@ -82,13 +84,16 @@ struct TrustRemoval {
         return Plan.Step(.file(path: file.path, before: before, after: after), purpose)
     }
 
-    private static func isBlank(_ bytes: [UInt8]) -> Bool { bytes.allSatisfy { [0x20, 0x09, 0x0a, 0x0d].contains($0) } }
+    private static func isBlank(_ bytes: [UInt8]) -> Bool {
+        bytes.allSatisfy { [0x20, 0x09, 0x0a, 0x0d].contains($0) }
+    }
 
     /// Refuses to remove files that somebody else's lines name: without its `RevokedKeys` sshd lets no key in.
-    private func checkReferences(_ steps: [Plan.Step]) throws(AgentError) {
-        let planned = try SshdConfiguration(reading: sshd.configuration, from: PlannedFiles(files, after: steps))
-        for directive in planned.directives {
-            guard directive.arguments.contains(where: { $0.hasPrefix(layout.configuration + "/") }) else { continue }
+    private func checkReferences(_ configuration: SshdConfiguration, _ own: OwnLines) throws(AgentError) {
+        for directive in configuration.directives where !own.contain(directive) {
+            guard directive.arguments.contains(where: { $0.hasPrefix(layout.configuration + "/") }) else {
+                continue
+            }
             throw AgentError(
                 .conflict,
                 "\(directive.keyword.escapedForTerminal) \(directive.value.escapedForTerminal) at \(directive.place) is not "

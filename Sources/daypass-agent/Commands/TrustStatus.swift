@@ -49,7 +49,8 @@ private func show(_ checks: [TrustCheck], _ format: OutputFormat, all: Bool) {
     let rows = (all ? checks : findings).map { check in
         [
             check.subject.escapedForTerminal,
-            (check.file?.escapedForTerminal ?? "") + (check.line.map { " line \($0)" } ?? ""), check.problem ?? "ok",
+            (check.file?.escapedForTerminal ?? "") + (check.line.map { " line \($0)" } ?? ""),
+            check.problem ?? "ok",
         ]
     }
     if !rows.isEmpty { Table(["SETTING", "WHERE", "STATE"], rows).print() }
