@@ -38,7 +38,7 @@ fuzz: setup ## Fuzz every parser (scripts/fuzz --seconds N)
 sanitize: setup ## Run the tests under AddressSanitizer, then under ThreadSanitizer
 	@scripts/sanitize
 
-install: ## Install what `make build` made under DESTDIR and PREFIX (/usr/local)
+install: ## Install what `make build` made under DESTDIR and PREFIX (/usr/local), PAMDIR
 	@scripts/install
 
 clean: ## Remove everything that was built
