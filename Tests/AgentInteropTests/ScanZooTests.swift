@@ -60,6 +60,42 @@ import Testing
         #expect(!text.contains("\u{1b}["))
     }
 
+    @Test func attack51_aFileThatAnAccountMayNotReadIsNotReadThroughItsLink() throws {
+        var zoo = try ScanZoo()
+        try zoo.account("thief")
+        let (secret, shared) = (PublicKey.sample(.ed25519, 1), PublicKey.sample(.ed25519, 2))
+        try zoo.folder.write("\(secret.text) secret\n", to: "secret", mode: 0o600)
+        try zoo.folder.write("\(shared.text) shared\n", to: "shared", mode: 0o644)
+        for (name, target) in [("authorized_keys", "secret"), ("authorized_keys2", "shared")] {
+            try Tool.run("ln", ["-s", zoo.folder.path(target), zoo.folder.path("homes/thief/.ssh/\(name)")])
+                .orThrow("ln")
+        }
+        try zoo.finish()
+        let result = try zoo.scan(["--format", "json"]).orThrow("scan")
+        #expect(!result.stdoutText.contains(secret.fingerprint))
+        #expect(!result.stdoutText.contains("secret\""))
+        // What it may read counts, for sshd follows the link as well.
+        #expect(result.stdoutText.contains(shared.fingerprint))
+        #expect(result.stdoutText.contains("\"real_path\":\"\(zoo.folder.path("shared"))\""))
+    }
+
+    @Test func theLastUseOfAKeyComesFromTheSessionRecords() throws {
+        var zoo = try ScanZoo()
+        try zoo.account("used")
+        let key = PublicKey.sample(.ed25519, 1)
+        try zoo.folder.write("\(key.text)\n", to: "homes/used/.ssh/authorized_keys")
+        try zoo.finish()
+        var event = SessionEvent(
+            .open, via: .pam, time: RecordTime(nanoseconds: 1_700_000_000_000_000_000), uptimeMicroseconds: 0)
+        event.methods = [LoginMethod("publickey", .key(type: "ssh-ed25519", fingerprint: key.fingerprint))]
+        let record = SessionRecord(sequence: 1, previous: "0", host: "h", event: event)
+        try zoo.folder.makeFolder("state")
+        try zoo.folder.makeFolder("state/sessions")
+        try zoo.folder.write(record.line + [0x0a], to: "state/sessions/records")
+        let text = try zoo.scan(["--state-folder", zoo.folder.path("state")]).orThrow("scan").stdoutText
+        #expect(text.contains("not used since 2023-11-14T22:13:20Z"))
+    }
+
     @Test func settingsOfEachAccountAreTold() throws {
         var zoo = try ScanZoo()
         try populate(&zoo)

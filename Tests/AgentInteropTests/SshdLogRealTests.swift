@@ -84,6 +84,17 @@ import Testing
             try Tool.run("journalctl", [folder, "--grep=6.6.6.6", "--quiet"]).stdoutText.contains("6.6.6.6"))
     }
 
+    @Test func attack40_aKeyIDForgesWholeLinesWhereSshdWritesAFileItself() throws {
+        // sshd leaves line ends as they are on standard error and in the file of -E: such a file is no source.
+        let folder = try TemporaryFolder()
+        try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", folder.path("ca")]).orThrow("key")
+        let forged = "Nov 26 12:00:00 web1 sshd[1]: Accepted publickey for root from 6.6.6.6 port 6 ssh2"
+        try SshdLogHost.certificate(folder, "key", ["-I", "x\n\(forged)\ny", "-n", Running.userName])
+        let sshd = try PrivateSSHD(.init(trustedUserCAKeys: folder.path("ca.pub")))
+        try #require(try sshd.login(identity: folder.path("key")).succeeded)
+        #expect(try sshd.waitForLog("\n\(forged)").contains("\n\(forged)"))
+    }
+
     /// What a run of logins must leave.
     private struct Expected {
         var opened: [(account: String, method: String, keyID: String?, serial: UInt64?)] = []

@@ -17,7 +17,7 @@ struct ScanText {
         let silent = report.accounts.count { !isWorthShowing($0) }
         if silent > 0 {
             Terminal.say("")
-            Terminal.say("\(silent) other accounts: no keys, no password that sshd would take")
+            Terminal.say("\(Self.many(silent, "other account")): no keys, no password that sshd would take")
         }
         for note in report.notes { Terminal.complain("note", note) }
     }
@@ -27,9 +27,10 @@ struct ScanText {
             "\(report.hostName.escapedForTerminal): OpenSSH \(report.release?.text ?? "of an unknown version"), "
                 + report.configuration.escapedForTerminal)
         Terminal.say(
-            "\(report.accounts.count) accounts, \(report.keys.count) keys in \(report.files.count) files, "
+            "\(Self.many(report.accounts.count, "account")), \(Self.many(report.keys.count, "key")) in "
+                + "\(Self.many(report.files.count, "file")), "
                 + "\(report.keys.count { $0.suggestion.kind == .remove }) removable; passwords open "
-                + "\(report.accounts.count { $0.passwordLogin.isPossible }) accounts")
+                + Self.many(report.accounts.count { $0.passwordLogin.isPossible }, "account"))
         for incident in report.incidents {
             Terminal.say(
                 "\(Terminal.paint("known weakness", "31")): \(incident.identifier): \(incident.summary)")
@@ -56,8 +57,9 @@ struct ScanText {
     private func root() {
         for account in report.accounts where account.account.userID == 0 {
             var ways: [String] = []
-            let usable = account.keys.count { $0.key.refusal == nil }
-            if account.keysAreUseless == nil, usable > 0 { ways.append("\(usable) keys") }
+            let usable = account.files.filter { $0.looseness == nil || !account.settings.isStrictAboutModes }
+                .flatMap(\.keys).count { $0.key.refusal == nil }
+            if account.keysAreUseless == nil, usable > 0 { ways.append(Self.many(usable, "key")) }
             if account.keysAreUseless == nil, account.principals != nil { ways.append("certificates") }
             if account.passwordLogin.isPossible { ways.append("password") }
             if account.settings.takesGSSAPI, account.settings.rootLogin != "no" { ways.append("Kerberos") }
@@ -81,20 +83,20 @@ struct ScanText {
         Terminal.say(
             "\(account.account.name.escapedForTerminal) (uid \(account.account.userID)), password: "
                 + "\(password.isPossible ? "yes, " : "no, ")\(password.reason.escapedForTerminal); certificates: "
-                + (account.principals.map { "\($0) principals" } ?? "no"))
+                + (account.principals.map { Self.many($0, "principal") } ?? "no"))
         if let useless = account.keysAreUseless { Terminal.say("  keys: none will do, \(useless)") }
         if !account.keys.isEmpty {
             Table(
                 ["  FILE", "TYPE", "FINGERPRINT", "COMMENT", "OPTIONS", "CHANGED", "LAST USE", "SUGGESTION"],
-                account.keys.map(row)
+                account.keys.map { row($0, account) }
             ).print()
         }
         for file in account.files {
-            let path = file.path.escapedForTerminal
+            let path = short(file.path, account)
             if let real = file.realPath { Terminal.say("  \(path): leads to \(real.escapedForTerminal)") }
             if let looseness = file.looseness {
                 Terminal.say(
-                    "  \(path): \(looseness); "
+                    "  \(looseness); "
                         + (account.settings.isStrictAboutModes
                             ? "sshd refuses the file" : "sshd takes it, StrictModes is off"))
             }
@@ -103,7 +105,7 @@ struct ScanText {
         for problem in account.problems { Terminal.say("  \(problem)") }
     }
 
-    private func row(_ found: ScanReport.Key) -> [String] {
+    private func row(_ found: ScanReport.Key, _ account: ScanReport.Account) -> [String] {
         let identity = found.key.identity
         var suggestion = "\(found.suggestion.kind.rawValue): \(found.suggestion.reason)"
         if let weakness = found.key.weakness { suggestion += "; weak: \(weakness)" }
@@ -111,12 +113,23 @@ struct ScanText {
             suggestion += "; also opens \(brief(found.otherAccounts.joined(separator: ", "), 60))"
         }
         return [
-            "  \(found.file.escapedForTerminal):\(found.key.line)",
+            "  \(short(found.file, account)):\(found.key.line)",
             identity.type.escapedForTerminal + (identity.bits.map { " \($0)" } ?? ""),
             identity.fingerprint, brief(found.key.comment, 32),
             found.key.options.isEmpty ? "-" : brief(found.key.options, 48),
             day(found.fileModified), found.lastUse.map { day($0) } ?? "-", suggestion,
         ]
+    }
+
+    /// The path, with "~" for the account's home.
+    private func short(_ path: String, _ account: ScanReport.Account) -> String {
+        let home = account.account.home
+        let isBelow = home.count > 1 && path.hasPrefix(home + "/")
+        return (isBelow ? "~" + path.dropFirst(home.count) : path).escapedForTerminal
+    }
+
+    private static func many(_ count: Int, _ what: String) -> String {
+        "\(count) \(what)\(count == 1 ? "" : "s")"
     }
 
     private func day(_ time: UnixTime) -> String { String(time.description.prefix(10)) }
