@@ -88,36 +88,12 @@ public struct SystemPrograms: ProgramRunner {
         for (index, number) in [stdin, stdout, stderr].enumerated() {
             unsafe posix_spawn_file_actions_adddup2(&actions, number, Int32(index))
         }
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // What the agent ignores, a program of the system must not.
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        for number in [SIGPIPE, SIGXFSZ, SIGHUP, SIGTERM, SIGINT] { unsafe sigaddset(&signals, number) }
-        unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        var environment: [UnsafeMutablePointer<CChar>?] = unsafe [
-            strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), strdup("LC_ALL=C"),
-            nil,
-        ]
-        var vector: [UnsafeMutablePointer<CChar>?] =
-            unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-        defer {
-            for index in unsafe environment.indices { unsafe free(environment[index]) }
-            for index in unsafe vector.indices { unsafe free(vector[index]) }
-        }
-        var pid: pid_t = 0
-        let status = unsafe posix_spawn(&pid, path, &actions, &attributes, &vector, &environment)
-        guard status == 0 else {
+        do throws(AgentError) {
+            return try unsafe Agent.spawn(path, arguments, &actions)
+        } catch {
             for end in [stdin, stdout, stderr] { close(end) }
-            throw AgentError(
-                .program, "cannot start \(path.escapedForTerminal): \(describeSystemError(status))")
+            throw error
         }
-        return pid
     }
 }
 

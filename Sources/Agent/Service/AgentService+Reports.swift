@@ -119,6 +119,7 @@ extension AgentService {
             }
             for connection in waiting { connection.end(Self.recorded) }
             stuck.formUnion(spool.remove(spooled))
+            for part in parts { part.recorded() }
             if let problem = log.rotationProblem { complain("rotation", problem.reason) }
         } catch {
             if trouble != error || trouble == nil {

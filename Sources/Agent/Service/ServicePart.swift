@@ -20,6 +20,9 @@ public protocol ServicePart: AnyObject {
     /// About a second has passed; the first call is at the start.
     func tick(at moment: Moment) throws(AgentError) -> [SessionEvent]
 
+    /// All events that were returned so far are durable.
+    func recorded()
+
     /// Settings are to be read again (SIGHUP).
     func reload() throws(AgentError)
 }
@@ -28,5 +31,6 @@ extension ServicePart {
     public var descriptors: [Int32] { [] }
     public func ready(_ descriptors: [Int32], at moment: Moment) throws(AgentError) -> [SessionEvent] { [] }
     public func tick(at moment: Moment) throws(AgentError) -> [SessionEvent] { [] }
+    public func recorded() {}
     public func reload() throws(AgentError) {}
 }

@@ -1,15 +1,13 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
 import SSHWire
 
 /// Follows the journal by a `journalctl -f -o json` of its own: no library of systemd's is needed, and its format is
 /// a stable one.
 public struct SshdLogJournal: ~Copyable {
-    private let pid: pid_t
-    private let output: Descriptor
+    private let program: RunningProgram
     private var pending: [UInt8] = []
     /// The cursor of the last entry, whatever it said.
     private var cursor: String?
@@ -37,23 +35,11 @@ public struct SshdLogJournal: ~Copyable {
         }
         let programs = SshdLogEntry.programs.sorted()
         vector += programs.map { "_COMM=\($0)" } + ["+"] + programs.map { "SYSLOG_IDENTIFIER=\($0)" }
-        var ends: [Int32] = [-1, -1]
-        guard unsafe daypass_pipe(&ends, O_CLOEXEC) == 0 else { throw .system("cannot make", "a pipe") }
-        let reader = Descriptor(owning: ends[0])
-        let writer = Descriptor(owning: ends[1])
-        pid = try Self.spawn(journalctl, vector, output: writer.number)
-        _ = fcntl(reader.number, F_SETFL, O_NONBLOCK)
-        output = reader
-    }
-
-    deinit {
-        kill(pid, SIGTERM)
-        var status: Int32 = 0
-        while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        program = try RunningProgram(journalctl, vector)
     }
 
     /// Becomes readable when an entry came or journalctl has ended: for poll(2).
-    public var readiness: Int32 { output.number }
+    public var readiness: Int32 { program.output.number }
 
     /// The journal's cursor. Keep it once what was read is durable: what is read after that comes again.
     public var position: SshdLogPosition? { cursor.map { .cursor($0) } }
@@ -66,7 +52,7 @@ public struct SshdLogJournal: ~Copyable {
     /// - Returns: nil when journalctl has ended: a new follower goes on at `position`.
     public mutating func read() throws(AgentError) -> [SshdLogEntry]? {
         var chunk = [UInt8](repeating: 0, count: Self.chunkBytes)
-        let count = unsafe Glibc.read(output.number, &chunk, chunk.count)
+        let count = unsafe Glibc.read(program.output.number, &chunk, chunk.count)
         if count == 0 { return nil }
         guard count > 0 else {
             if errno == EAGAIN || errno == EINTR { return [] }
@@ -96,42 +82,5 @@ public struct SshdLogJournal: ~Copyable {
         } catch {
             unreadable += 1
         }
-    }
-
-    private static func spawn(_ path: String, _ arguments: [String], output: Int32) throws(AgentError)
-        -> pid_t
-    {
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
-        unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // A journalctl whose agent has died must die of its next line.
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        for number in [SIGPIPE, SIGHUP, SIGTERM, SIGINT] { unsafe sigaddset(&signals, number) }
-        unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        var environment: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("LC_ALL=C"), nil]
-        var vector: [UnsafeMutablePointer<CChar>?] =
-            unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-        defer {
-            for index in unsafe environment.indices { unsafe free(environment[index]) }
-            for index in unsafe vector.indices { unsafe free(vector[index]) }
-        }
-        var pid: pid_t = 0
-        let status = unsafe posix_spawn(&pid, path, &actions, &attributes, &vector, &environment)
-        guard status == 0 else {
-            throw AgentError(
-                .program, "cannot start \(path.escapedForTerminal): \(describeSystemError(status))")
-        }
-        return pid
     }
 }

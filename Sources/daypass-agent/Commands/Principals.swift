@@ -30,6 +30,8 @@ struct PrincipalsSet: ParsableCommand {
 
     func run() throws {
         let files = SystemFiles()
+        let lock = try HostLock(host.layout, files: files, seconds: 10)
+        defer { _ = lock }
         let account = try AccountName(account)
         guard try LoginAccounts(files).contains(account) else {
             throw AgentError(.notFound, "account \(account): this host has no such account")
@@ -51,7 +53,10 @@ struct PrincipalsRemove: ParsableCommand {
     @Argument var account: String
 
     func run() throws {
-        let folder = PrincipalsFolder(SystemFiles(), host.layout)
+        let files = SystemFiles()
+        let lock = try HostLock(host.layout, files: files, seconds: 10)
+        defer { _ = lock }
+        let folder = PrincipalsFolder(files, host.layout)
         try carryOut(try folder.removal(of: try AccountName(account)), folder, dryRun)
     }
 }

@@ -12,15 +12,21 @@ struct RunCommand: ParsableCommand {
         abstract: "Records logins, in the foreground, until it is told to stop.",
         discussion: """
             Takes the session hook's reports over a socket and out of the spool, and answers when they are durable. \
+            Adds what only sshd's log tells: refused attempts, and every login where PAM is off. Looks every five \
+            minutes whether the trust that was installed is still as it was, and says what isn't. Finishes a change of \
+            trust whose process died.
+
             SIGTERM and SIGINT end it, SIGHUP makes it read its settings again. One runs for each state folder.
             """)
 
-    @OptionGroup var folders: SessionFolders
+    @OptionGroup var host: HostOptions
     @Option(help: ArgumentHelp("The host's name in its records; this machine's as a rule.", valueName: "name"))
     var hostID: String?
     @Option(
-        help: ArgumentHelp("Look only at processes of this sshd; else at those of every sshd.", valueName: "program"))
-    var sshdBinary: String?
+        help: ArgumentHelp(
+            "sshd's log: journal, none, or a file; auto takes the journal, else /var/log/auth.log or secure.",
+            valueName: "auto|journal|none|file"))
+    var sshdLog = "auto"
     @Option(help: ArgumentHelp("Begin a new file of records at this size.", valueName: "bytes"))
     var rotateBytes = RecordLimits().fileBytes
     @Option(help: ArgumentHelp("Begin a new file of records after this time (30d).", valueName: "time"))
@@ -38,17 +44,59 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        var settings = AgentService.Settings(layout: folders.layout, host: hostID ?? hostName())
-        settings.sshdBinary = sshdBinary
+        let layout = host.layout
+        var settings = AgentService.Settings(layout: layout, host: hostID ?? hostName())
+        settings.sshdBinary = host.sshdBinary
         settings.limits.fileBytes = rotateBytes
         settings.limits.keptBytes = keepBytes
         settings.limits.keptFiles = keepFiles
         if let rotateAfter { settings.limits.fileSeconds = try parseSeconds(rotateAfter) }
-        // MERGE: the check for drift and the reader of sshd's messages are parts.
-        let service = try AgentService(settings, parts: [], say: Terminal.note) {
+        let service = try AgentService(settings, parts: try parts(), say: Terminal.note) {
             () throws(AgentError) in
-            // MERGE: TrustRecovery.recoverIfNeeded belongs here.
+            if let report = try TrustRecovery.recoverIfNeeded(layout: layout, tell: Terminal.note) {
+                Terminal.note("an unfinished change of trust: \(report.outcome.rawValue)")
+            }
         }
         try service.run()
+    }
+
+    private func parts() throws -> [any ServicePart] {
+        let drift = DriftPart(
+            originals: host.layout.originals, program: "/proc/self/exe",
+            arguments: [
+                "trust", "verify", "--format", "json", "--sshd-config", host.sshdConfig, "--sshd-binary",
+                host.sshdBinary, "--config-folder", host.configFolder, "--state-folder", host.stateFolder,
+                "--runtime-folder", host.runtimeFolder,
+            ], say: Terminal.note)
+        var parts: [any ServicePart] = [drift]
+        if let source = try logSource() {
+            parts.append(try SshdLogPart(source, layout: host.layout, sshd: host.sshd))
+        }
+        return parts
+    }
+
+    /// Where sshd's messages are, as told or as found.
+    private func logSource() throws -> SshdLogPart.Source? {
+        let journalctl = "/usr/bin/journalctl"
+        switch sshdLog {
+        case "none": return nil
+        case "journal": return .journal(journalctl: journalctl)
+        case "auto":
+            let files = SystemFiles()
+            if try files.kind("/run/systemd/journal") == .folder, try files.kind(journalctl) == .file {
+                return .journal(journalctl: journalctl)
+            }
+            for path in ["/var/log/auth.log", "/var/log/secure"] where try files.kind(path) == .file {
+                return .file(path)
+            }
+            Terminal.complain(
+                "warning", "no journal, /var/log/auth.log or /var/log/secure: refused attempts are not recorded")
+            return nil
+        default:
+            guard sshdLog.hasPrefix("/") else {
+                throw ValidationError("--sshd-log: auto, journal, none or an absolute path expected")
+            }
+            return .file(sshdLog)
+        }
     }
 }
