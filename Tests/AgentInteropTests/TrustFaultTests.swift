@@ -98,7 +98,8 @@ final class FaultBench {
     func report(_ what: String) {
         print(
             "\(what): \(cases) cases, \(killed) killed, \(failed) failed; \(undone) ended as before, \(kept) installed "
-                + "or removed; \(logins) logins by the administrator's static key; \(ContinuousClock.now - start)")
+                + "or removed; \(logins) logins by the administrator's static key; \(ContinuousClock.now - start)"
+        )
     }
 
     /// Interrupts a change at each of its operations.
@@ -157,7 +158,8 @@ final class FaultBench {
 
     private func run(_ action: String, _ kind: String, _ place: Int) throws -> ToolResult {
         try Tool.run(
-            probe, [action, host.folder.path, kind, "\(place)"] + (logsIn && action == "install" ? ["login"] : []))
+            probe,
+            [action, host.folder.path, kind, "\(place)"] + (logsIn && action == "install" ? ["login"] : []))
     }
 
     /// What must hold at every moment: sshd would start, what it names is there and usable, and the administrator gets
