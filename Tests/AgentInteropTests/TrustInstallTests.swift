@@ -29,14 +29,16 @@ struct TrustInstallTests {
     private func install(_ arguments: [String] = []) throws -> ToolResult {
         try agent(
             ["trust", "install"] + host.agentOptions + [
-                "--ca-keys", host.path("ca.pub"), "--no-session-hook", "--account", "alice", "--account", "bob",
+                "--ca-keys", host.path("ca.pub"), "--no-session-hook", "--account", "alice", "--account",
+                "bob",
                 "--account", "deploy",
             ] + arguments)
     }
 
     /// Signs a certificate for the user's key; returns the options that make ssh offer it.
     private func certificate(
-        _ name: String, by ca: String = "ca", _ principals: String, serial: Int = 7, valid: String = "-1m:+10m"
+        _ name: String, by ca: String = "ca", _ principals: String, serial: Int = 7,
+        valid: String = "-1m:+10m"
     ) throws -> [String] {
         let key = "\(name)-key.pub"
         try host.folder.write(try host.folder.read("user.pub"), to: key)
@@ -72,7 +74,8 @@ struct TrustInstallTests {
             stdin: Array("tty; exit\n".utf8))
         #expect(terminal.stdoutText.contains("/dev/pts/"), "\(terminal)")
         try host.folder.write("carried\n", to: "load", mode: 0o644)
-        let copied = try host.client("scp", identity: user, options: alice, [host.path("load"), "alice@HOST:by-scp"])
+        let copied = try host.client(
+            "scp", identity: user, options: alice, [host.path("load"), "alice@HOST:by-scp"])
         #expect(copied.succeeded, "\(copied)")
         let transferred = try host.client(
             "sftp", identity: user, options: alice, ["-b", "-", "alice@HOST"],
@@ -122,7 +125,9 @@ struct TrustInstallTests {
         let before = try host.tree(["sshd_config", "sshd_config.d", "etc", "state", "run"])
         let result = try install(["--dry-run"])
         #expect(result.succeeded, "\(result)")
-        #expect(result.stdoutText.contains("+TrustedUserCAKeys") || result.stdoutText.contains("+ TrustedUserCAKeys"))
+        #expect(
+            result.stdoutText.contains("+TrustedUserCAKeys")
+                || result.stdoutText.contains("+ TrustedUserCAKeys"))
         #expect(try host.tree(["sshd_config", "sshd_config.d", "etc", "state", "run"]) == before)
     }
 
@@ -144,7 +149,9 @@ struct TrustInstallTests {
         let before = try host.tree()
         let result = try install(["--reload-command", "/bin/false"])
         #expect(result.status == 1)
-        #expect(result.stderrText.contains("the reload command failed with status 1; nothing has changed"), "\(result)")
+        #expect(
+            result.stderrText.contains("the reload command failed with status 1; nothing has changed"),
+            "\(result)")
         #expect(try host.tree() == before)
         #expect(!host.folder.contains("state/trust.journal"))
         #expect(try host.letsAdministratorIn())
@@ -184,7 +191,8 @@ struct TrustInstallTests {
         let server = try host.start()
         let result = try install()
         #expect(result.succeeded, "\(result)")
-        #expect(result.stdoutText.contains("a login as alice@127.0.0.1 by certificate succeeded"), "\(result)")
+        #expect(
+            result.stdoutText.contains("a login as alice@127.0.0.1 by certificate succeeded"), "\(result)")
         withExtendedLifetime(server) {}
     }
 
@@ -216,6 +224,52 @@ struct TrustInstallTests {
         #expect(recovery.status == 1)
         #expect(host.folder.contains("state/trust.journal"))
         #expect(try host.tree() == installed)
+        withExtendedLifetime(server) {}
+    }
+
+    /// Runs the agent where a part of the host's folder is mounted in another way.
+    private func install(where mount: String) throws -> ToolResult {
+        let script = """
+            #!/bin/sh
+            set -e
+            mount --make-rprivate /
+            cd "\(host.folder.path)"
+            \(mount)
+            exec "$@"
+            """
+        try host.folder.write(script + "\n", to: "elsewhere", mode: 0o755)
+        return try Tool.run(
+            "unshare",
+            ["-m", host.path("elsewhere"), agent, "trust", "install"] + host.agentOptions + [
+                "--ca-keys", host.path("ca.pub"), "--no-session-hook", "--account", "root",
+            ])
+    }
+
+    @Test(arguments: [
+        // Read-only, as /etc may be.
+        (
+            "mount --bind sshd_config.d sshd_config.d; mount -o remount,bind,ro sshd_config.d",
+            "read-only file system"
+        ),
+        ("mount --bind state state; mount -o remount,bind,ro state", "read-only file system"),
+        // Full: a page for each file of a list, and no page is left.
+        (
+            "mount -t tmpfs -o size=8k none etc; head -c 8192 /dev/zero > etc/filler || true",
+            "no space left on device"
+        ),
+        ("mount -t tmpfs -o size=8k,mode=700 none state", "no space left on device"),
+    ])
+    func aDiskThatTakesNothingChangesNothing(mount: String, reason: String) throws {
+        try host.folder.makeFolder("etc", mode: 0o755)
+        try host.folder.makeFolder("state")
+        let server = try host.start()
+        let before = try host.tree()
+        let result = try install(where: mount)
+        #expect(result.status == 1, "\(result)")
+        #expect(result.stderrText.contains(reason), "\(result)")
+        #expect(try host.tree() == before)
+        #expect(!host.folder.contains("state/trust.journal"))
+        #expect(try host.letsAdministratorIn())
         withExtendedLifetime(server) {}
     }
 

@@ -30,7 +30,9 @@ import Testing
 
     private func file(_ name: String, _ before: String?, _ after: String?) -> Plan.Step {
         Plan.Step(
-            .file(path: folder.path(name), before: before.map { content($0) }, after: after.map { content($0) }), "")
+            .file(
+                path: folder.path(name), before: before.map { content($0) }, after: after.map { content($0) }),
+            "")
     }
 
     @discardableResult
@@ -50,7 +52,9 @@ import Testing
     }
 
     @Test func whatTheConfigurationNamesIsThereFirstAndGoesLast() throws {
-        try apply([file("conf.d/x.conf", nil, "Names \(folder.path("etc/keys"))\n"), file("etc/keys", nil, "a")])
+        try apply([
+            file("conf.d/x.conf", nil, "Names \(folder.path("etc/keys"))\n"), file("etc/keys", nil, "a"),
+        ])
         #expect(try folder.readText("etc/keys") == "a")
         // At the reload of a removal the file is still there.
         sshd.onReload = { [folder] in #expect(folder.contains("etc/keys")) }
@@ -89,7 +93,9 @@ import Testing
 
     @Test func aFileThatIsNotAsPlannedIsNotChanged() throws {
         try folder.write("Banner theirs", to: "conf.d/x.conf")
-        #expect(throws: AgentError(.busy, "")) { try apply([file("conf.d/x.conf", "Banner ours", "Banner new")]) }
+        #expect(throws: AgentError(.busy, "")) {
+            try apply([file("conf.d/x.conf", "Banner ours", "Banner new")])
+        }
         #expect(try folder.readText("conf.d/x.conf") == "Banner theirs")
     }
 
@@ -98,7 +104,9 @@ import Testing
         let error = #expect(throws: AgentError.self) {
             try apply(
                 [file("etc/keys", nil, "a"), file("conf.d/x.conf", "Banner old", "Banner new")],
-                tell: { if $0.hasPrefix("asking") { _ = try? folder.write("Banner theirs", to: "conf.d/x.conf") } })
+                tell: {
+                    if $0.hasPrefix("asking") { _ = try? folder.write("Banner theirs", to: "conf.d/x.conf") }
+                })
         }
         #expect(error?.code == .busy || error?.code == .rolledBack)
         #expect(try folder.readText("conf.d/x.conf") == "Banner theirs")
@@ -112,7 +120,10 @@ import Testing
         sshd.onReload = { [folder] in _ = try? folder.write(theirs, to: "conf.d/x.conf") }
         sshd.failsReload = true
         let error = #expect(throws: AgentError.self) {
-            try apply([file("etc/keys", nil, "a"), file("etc/other", nil, "b"), file("conf.d/x.conf", "Banner old", "Banner new")])
+            try apply([
+                file("etc/keys", nil, "a"), file("etc/other", nil, "b"),
+                file("conf.d/x.conf", "Banner old", "Banner new"),
+            ])
         }
         #expect(error?.code == .rolledBack)
         #expect(error?.reason.contains("changed by somebody else meanwhile, and stays") == true)
@@ -138,9 +149,12 @@ import Testing
     @Test(arguments: ["", "<html>404 Not Found</html>", "SSHKRL\n\0", "ssh-ed25519 AAAA"])
     func attack59_whatIsNoRevocationListNeverBecomesTheLiveOne(text: String) throws {
         try folder.write("before", to: "etc/revoked_keys")
-        #expect(throws: AgentError(.invalidRequest, "")) { try apply([file("etc/revoked_keys", "before", text)]) }
+        #expect(throws: AgentError(.invalidRequest, "")) {
+            try apply([file("etc/revoked_keys", "before", text)])
+        }
         #expect(try folder.readText("etc/revoked_keys") == "before")
-        let list = try KeyRevocationList.Builder(version: 1, generatedUnixSeconds: 1).build().checkedEncoding()
+        let list = try KeyRevocationList.Builder(version: 1, generatedUnixSeconds: 1).build()
+            .checkedEncoding()
         try apply([
             Plan.Step(
                 .file(
@@ -165,7 +179,8 @@ import Testing
                     try apply([file("conf.d/x.conf", nil, "Banner new")])
                 } catch {
                     // Staging comes behind the journal, so it ends as a change that was taken back.
-                    throw error.reason.contains("symbolic link") ? AgentError(.unsafeFile, error.reason) : error
+                    throw error.reason.contains("symbolic link")
+                        ? AgentError(.unsafeFile, error.reason) : error
                 }
             }
             #expect(try folder.readText("victim") == "precious")
@@ -174,6 +189,15 @@ import Testing
         }
         try apply([file("conf.d/x.conf", nil, "Banner new")])
         #expect(try folder.readText("victim") == "precious")
+    }
+
+    @Test func attack51_theProofWritesNothingBelowAFolderOfSomebodyElse() throws {
+        try folder.makeFolder("home", mode: 0o777)
+        try folder.makeFolder("home/inner", mode: 0o755)
+        let path = folder.path("home/inner/principals")
+        #expect(throws: AgentError(.unsafeFile, "")) { try checkFolders(above: path, SystemFiles()) }
+        try folder.setMode(0o755, of: "home")
+        try checkFolders(above: path, SystemFiles())
     }
 
     @Test func attack51_aFolderThatOthersMayWriteToIsNotTheAgents() throws {
@@ -188,6 +212,12 @@ import Testing
         let lock = try HostLock(layout, files: SystemFiles(), seconds: 0)
         #expect(throws: AgentError(.busy, "")) { try apply([file("conf.d/x.conf", nil, "Banner new")]) }
         _ = consume lock
+        var wasFree = true
+        try apply(
+            [file("conf.d/y.conf", nil, "Banner new")],
+            tell: { _ in wasFree = wasFree && (try? HostLock(layout, files: SystemFiles(), seconds: 0)) != nil
+            })
+        #expect(!wasFree)
         try apply([file("conf.d/x.conf", nil, "Banner new")])
     }
 
@@ -197,7 +227,10 @@ import Testing
         sshd.failsReload = true
         #expect(throws: AgentError(.rolledBack, "")) {
             try apply([
-                Plan.Step(.file(path: folder.path("conf.d/x.conf"), before: before, after: content("Banner n", mode: 0o600)), "")
+                Plan.Step(
+                    .file(
+                        path: folder.path("conf.d/x.conf"), before: before,
+                        after: content("Banner n", mode: 0o600)), "")
             ])
         }
         #expect(try SystemFiles().read(folder.path("conf.d/x.conf")) == before)

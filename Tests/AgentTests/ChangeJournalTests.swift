@@ -22,13 +22,17 @@ import Testing
                 .init(
                     .folder(path: "/etc/daypass", before: nil, after: FileAttributes(mode: 0o755)), "made",
                     isReferred: true),
-                .init(.file(path: "/etc/daypass/a", before: nil, after: new), "\u{1b}[2Jmade", isReferred: true),
-                .init(.file(path: "/etc/ssh/sshd_config", before: old, after: new), "changed", isReferred: false),
+                .init(
+                    .file(path: "/etc/daypass/a", before: nil, after: new), "\u{1b}[2Jmade", isReferred: true),
+                .init(
+                    .file(path: "/etc/ssh/sshd_config", before: old, after: new), "changed", isReferred: false
+                ),
                 .init(.file(path: "/etc/ssh/x", before: old, after: nil), "removed", isReferred: false),
                 .init(.folder(path: "/etc/d", before: label, after: nil), "removed", isReferred: false),
             ], proofFolder: "/run/daypass/proof", phase: .applied,
             temporaries: [
-                .init(path: "/etc/daypass/a", proof: old, final: new), .init(path: "/b", proof: new, final: nil),
+                .init(path: "/etc/daypass/a", proof: old, final: new),
+                .init(path: "/b", proof: new, final: nil),
             ])
     }()
 

@@ -63,7 +63,9 @@ import Testing
         #expect(endpoint?.port == port)
     }
 
-    @Test(arguments: ["", "22", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "[fe80::1%eth0]:22", "0.0.0.0:22 rdomain 3"])
+    @Test(arguments: [
+        "", "22", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "[fe80::1%eth0]:22", "0.0.0.0:22 rdomain 3",
+    ])
     func whatIsNoPlainAddressIsNone(text: String) { #expect(LoginProof.Endpoint(text) == nil) }
 
     @Test func whoMayNotLogInIsNotTheProof() throws {

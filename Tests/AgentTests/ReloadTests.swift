@@ -25,7 +25,9 @@ import Testing
     }
 
     @Test func aCommandWithoutAnAbsolutePathIsRefused() {
-        #expect(throws: AgentError(.invalidRequest, "")) { try find(PretendedHost(units: nil), command: ["kick"]) }
+        #expect(throws: AgentError(.invalidRequest, "")) {
+            try find(PretendedHost(units: nil), command: ["kick"])
+        }
         #expect(throws: AgentError(.invalidRequest, "")) { try find(PretendedHost(units: nil), command: []) }
     }
 
@@ -83,7 +85,9 @@ import Testing
         let timer = try #require(try DeadManTimer.find(recovery: ["trust", "recover"], files: host))
         try timer.arm(seconds: 90, host)
         let armed = try #require(host.ran.last)
-        #expect(armed.hasPrefix("/usr/bin/systemd-run --quiet --collect --unit=daypass-trust-recover --on-active=90s "))
+        #expect(
+            armed.hasPrefix(
+                "/usr/bin/systemd-run --quiet --collect --unit=daypass-trust-recover --on-active=90s "))
         #expect(armed.hasSuffix(" trust recover"))
         timer.disarm(host)
         #expect(host.ran.last == "/usr/bin/systemctl stop daypass-trust-recover.timer")
@@ -118,7 +122,8 @@ private final class PretendedHost: ProgramRunner, HostFiles {
         }
         let state = units?[unit].map { "LoadState=loaded\nActiveState=\($0)\n" }
         return ProgramResult(
-            status: 0, output: Array((state ?? "LoadState=not-found\nActiveState=inactive\n").utf8), errors: [])
+            status: 0, output: Array((state ?? "LoadState=not-found\nActiveState=inactive\n").utf8),
+            errors: [])
     }
 
     func kind(_ path: String) throws(AgentError) -> FileKind? {

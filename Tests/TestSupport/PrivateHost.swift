@@ -119,7 +119,8 @@ public final class PrivateHost: Sendable {
     }
 
     /// Every file below some names of the folder, with its mode, owner and content.
-    public func tree(_ names: [String] = ["sshd_config", "sshd_config.d", "etc"]) throws -> [String: [UInt8]] {
+    public func tree(_ names: [String] = ["sshd_config", "sshd_config.d", "etc"]) throws -> [String: [UInt8]]
+    {
         var tree: [String: [UInt8]] = [:]
         var pending = names
         while let name = pending.popLast() {

@@ -41,8 +41,16 @@ final class Fault: Sendable {
     var wasHit: Bool { hit.withLock { $0 } }
 
     /// True at the operation that the fault is for.
-    func isNextFile() -> Bool { isNext { $0.files += 1; return $0.files } }
-    func isNextProgram() -> Bool { isNext { $0.programs += 1; return $0.programs } }
+    func isNextFile() -> Bool {
+        isNext {
+            $0.files += 1; return $0.files
+        }
+    }
+    func isNextProgram() -> Bool {
+        isNext {
+            $0.programs += 1; return $0.programs
+        }
+    }
 
     private func isNext(_ count: (inout (files: Int, programs: Int)) -> Int) -> Bool {
         let isNow = counts.withLock { count(&$0) } == place

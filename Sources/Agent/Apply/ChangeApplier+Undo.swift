@@ -139,12 +139,14 @@ extension ChangeApplier {
         } catch {
             // Somebody put a link or a folder there. Never through it.
             guard error.code == .unsafeFile else { throw error }
-            others.notes.append("\(path.escapedForTerminal) was replaced by somebody else meanwhile, and stays")
+            others.notes.append(
+                "\(path.escapedForTerminal) was replaced by somebody else meanwhile, and stays")
             return
         }
         if matches(found, content) { return }
         guard ours.contains(where: { matches(found, $0) }) else {
-            others.notes.append("\(path.escapedForTerminal) was changed by somebody else meanwhile, and stays")
+            others.notes.append(
+                "\(path.escapedForTerminal) was changed by somebody else meanwhile, and stays")
             if let found { others.contents.append(found.bytes) }
             return
         }

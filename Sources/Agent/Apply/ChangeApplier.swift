@@ -22,7 +22,8 @@ public struct ChangeApplier {
     ///   - now: Unix seconds, for the journal and the throw-away certificates.
     ///   - tell: gets one line before each step.
     public init(
-        layout: HostLayout, files: any HostFiles = SystemFiles(), programs: any ProgramRunner = SystemPrograms(),
+        layout: HostLayout, files: any HostFiles = SystemFiles(),
+        programs: any ProgramRunner = SystemPrograms(),
         now: @escaping () -> UInt64 = unixSeconds, tell: @escaping (String) -> Void = { _ in }
     ) {
         self.files = files
@@ -41,7 +42,9 @@ public struct ChangeApplier {
     ///   unfinished, `.sshd` when the configuration is refused as it is, and when nothing was changed otherwise;
     ///   `.rolledBack` when something was, and everything is as before. Any other code after the first change says in
     ///   its reason that the journal is kept.
-    public func apply(_ plan: Plan, to sshd: Sshd, _ options: ChangeOptions) throws(AgentError) -> ChangeReport {
+    public func apply(_ plan: Plan, to sshd: Sshd, _ options: ChangeOptions) throws(AgentError)
+        -> ChangeReport
+    {
         let lock = try HostLock(layout, files: files, seconds: options.lockSeconds)
         defer { _ = lock }
         if try files.kind(layout.journal) != nil {

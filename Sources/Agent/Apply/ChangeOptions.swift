@@ -42,7 +42,8 @@ public struct ChangeOptions: Sendable {
 
     public init(
         action: ChangeJournal.Action, proof: Proof = .login(account: nil), expected: [ExpectedSetting] = [],
-        seconds: Int = 60, lockSeconds: Int = 10, reloadCommand: [String]? = nil, ssh: String = "/usr/bin/ssh",
+        seconds: Int = 60, lockSeconds: Int = 10, reloadCommand: [String]? = nil,
+        ssh: String = "/usr/bin/ssh",
         deadMan: DeadManTimer? = nil
     ) {
         self.action = action

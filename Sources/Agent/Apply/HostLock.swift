@@ -32,7 +32,8 @@ public struct HostLock: ~Copyable {
             guard errno == EWOULDBLOCK || errno == EINTR else { throw .system("cannot lock", path) }
             guard ContinuousClock.now < deadline else {
                 throw AgentError(
-                    .busy, "another process is changing this host's trust, and has been for over \(seconds) s",
+                    .busy,
+                    "another process is changing this host's trust, and has been for over \(seconds) s",
                     hint: "fuser \(path.escapedForTerminal) names it")
             }
             pause(milliseconds: 50)

@@ -110,7 +110,8 @@ extension ChangeApplier {
         try expect(change.options.expected, live)
         change.proofs.append(
             change.options.expected.isEmpty
-                ? "sshd takes its configuration" : "sshd -T shows the wanted settings for account \(subject.account)")
+                ? "sshd takes its configuration"
+                : "sshd -T shows the wanted settings for account \(subject.account)")
 
         guard let login else { return }
         tell("logging in as \(subject.account.escapedForTerminal) over loopback")
@@ -119,7 +120,7 @@ extension ChangeApplier {
             guard matches(try read(temporary.path), temporary.final) else { throw busy(temporary.path) }
             try files.replace(temporary.path, temporary.proof)
         }
-        try login.run { () throws(AgentError) in try change.secondsLeft(atMost: 10) }
+        try login.run { () throws(AgentError) in try change.secondsLeft(atMost: 20) }
         for temporary in login.temporaries.reversed() { try put(temporary.path, temporary.final) }
         try login.removeFolder()
         change.proofs += login.shown

@@ -9,7 +9,8 @@ public enum TrustRecovery {
     /// - Throws: `.busy` when a process still works on the change, `.damaged` for a journal that cannot be read, and
     ///   what keeps it from being ended; the journal is kept then, and this may be called again.
     public static func recoverIfNeeded(
-        layout: HostLayout, files: any HostFiles = SystemFiles(), programs: any ProgramRunner = SystemPrograms(),
+        layout: HostLayout, files: any HostFiles = SystemFiles(),
+        programs: any ProgramRunner = SystemPrograms(),
         lockSeconds: Int = 10, tell: @escaping (String) -> Void = { _ in }
     ) throws(AgentError) -> ChangeReport? {
         // Nothing is made where nothing was ever done.

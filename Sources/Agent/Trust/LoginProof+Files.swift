@@ -19,6 +19,7 @@ extension LoginProof {
                 return
             }
             let path = try Self.expand(pattern, subject.account)
+            try checkFolders(above: path, files)
             let found = try files.read(path)
             if let found, let file = try? TextFile<AuthorizedPrincipal>(found.bytes),
                 let entry = file.lines.lazy.compactMap(\.entry).first(where: { $0.options == .none })
@@ -68,6 +69,7 @@ extension LoginProof {
                 .conflict, "sshd trusts no file of CA keys for the account of the proof",
                 hint: "--prove-as names another account")
         }
+        try checkFolders(above: path, files)
         var proof = final
         proof.bytes = lines(final.bytes, and: credentials.authority.publicKey.text + " daypass-proof")
         return ChangeJournal.Temporary(path: path, proof: proof, final: final)
@@ -83,6 +85,7 @@ extension LoginProof {
                 .conflict,
                 "RevokedKeys \(path.escapedForTerminal) does not exist: sshd refuses everybody's keys")
         }
+        try checkFolders(above: path, files)
         var proof = final
         do throws(SSHWireError) {
             let list = try KeyRevocationList(encoded: final.bytes)
@@ -116,6 +119,24 @@ extension LoginProof {
                 hint: "ssh-keygen -y -f KEY > KEY.pub writes it")
         }
         return Array(text.utf8)
+    }
+}
+
+/// Refuses a path with a folder in it that others than root may change: no file is ever written there.
+func checkFolders(above path: String, _ files: any HostFiles) throws(AgentError) {
+    var folder = path[...]
+    while let slash = folder.lastIndex(of: "/"), slash > folder.startIndex {
+        folder = folder[..<slash]
+        guard let found = try files.folder(String(folder)) else { continue }
+        // In a folder like /tmp only a name's owner may move it.
+        guard found.owner == 0 || found.owner == geteuid(),
+            found.mode & 0o022 == 0 || found.mode & 0o1000 != 0
+        else {
+            throw AgentError(
+                .unsafeFile,
+                "\(String(folder).escapedForTerminal): others than root may change it, so nothing is written below it",
+                hint: "--no-login-proof is content with what sshd -T says")
+        }
     }
 }
 

@@ -59,7 +59,8 @@ extension LoginProof.Subject {
     ) throws(AgentError) -> LoginProof.Subject {
         let settings = try change.sshd.settings(for: nil, file: file)
         let endpoints = LoginProof.endpoints(settings)
-        let endpoint = endpoints.first { $0.address == "127.0.0.1" } ?? endpoints.first(where: \.isLoopback)
+        let endpoint =
+            endpoints.first { $0.address == "127.0.0.1" } ?? endpoints.first(where: \.isLoopback)
             ?? endpoints.first
         func subject(_ account: String) throws(AgentError) -> LoginProof.Subject {
             let address = endpoint?.address ?? "127.0.0.1"

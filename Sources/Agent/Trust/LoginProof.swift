@@ -56,7 +56,8 @@ struct LoginProof {
                 (Self.good, try credentials.certificate(.good, for: entrance.principal, now: moment)),
                 (
                     "principal",
-                    try credentials.certificate(.good, for: "daypass-proof-" + randomIdentifier(), now: moment)
+                    try credentials.certificate(
+                        .good, for: "daypass-proof-" + randomIdentifier(), now: moment)
                 ),
                 ("expired", try credentials.certificate(.expired, for: entrance.principal, now: moment)),
             ]

@@ -109,7 +109,8 @@ extension ChangeReport {
 /// `trust install`: makes sshd trust an authority.
 struct TrustInstall: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "install", abstract: "Makes sshd trust an authority, proves it, or takes everything back.",
+        commandName: "install",
+        abstract: "Makes sshd trust an authority, proves it, or takes everything back.",
         discussion: """
             Everything is checked before it is in place, and proven after: by what sshd -T says, and by logins over \
             loopback with throw-away certificates, of which one must succeed and others must not. Without proof within \
@@ -142,7 +143,8 @@ struct TrustInstall: ParsableCommand {
             change.offline ? .offline : noLoginProof ? .settings : .login(account: proveAs)
         if noLoginProof, !change.dryRun {
             Terminal.complain(
-                "warning", "no login is tried: whether certificates are taken, and bad ones refused, is not shown")
+                "warning",
+                "no login is tried: whether certificates are taken, and bad ones refused, is not shown")
         }
         try change.perform(
             .install, trust.host, proof: proof,
