@@ -14,7 +14,7 @@ struct DaypassAgent: ParsableCommand {
         abstract: "Makes a host trust a Daypass authority, and records every login.",
         discussion: "Exit codes: 0 done, 1 failed, 3 the check's answer is no, 64 wrong arguments.",
         version: "0.1.0",
-        subcommands: [])
+        subcommands: [RunCommand.self, SessionsCommand.self])
 
     static func main() {
         // A reader that goes away, and a file at its limit, are errors of write(2).

@@ -4,7 +4,8 @@
 /// A JSON value (RFC 8259) as our messages and records use it.
 ///
 /// Numbers are whole and fit 64 bits: nothing of ours has a fraction, and a reader that rounds would change what was
-/// said. Members keep the order in which they were written, because records are hashed as they stand.
+/// said. Members keep the order in which they were written, because records are hashed as they stand. Two texts are
+/// equal when their bytes are.
 public indirect enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -39,6 +40,25 @@ public indirect enum JSONValue: Sendable, Hashable {
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     /// The members of an array.
     public var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
+}
+
+extension JSONValue {
+    public static func == (one: JSONValue, other: JSONValue) -> Bool {
+        switch (one, other) {
+        case (.null, .null): true
+        case (.bool(let one), .bool(let other)): one == other
+        case (.number(let one), .number(let other)): one == other
+        // Swift's own comparison holds two spellings of one letter to be the same.
+        case (.string(let one), .string(let other)): one.utf8.elementsEqual(other.utf8)
+        case (.array(let one), .array(let other)): one == other
+        case (.object(let one), .object(let other)):
+            one.count == other.count
+                && zip(one, other).allSatisfy { $0.name.utf8.elementsEqual($1.name.utf8) && $0.value == $1.value }
+        default: false
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(text) }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral {

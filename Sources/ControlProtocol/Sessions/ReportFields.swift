@@ -6,6 +6,9 @@
 /// Bytes that are not UTF-8 become replacement characters: an account name may hold any, and a login must not go
 /// unrecorded for them.
 struct ReportFields {
+    /// The most fields: several times what any message of ours has.
+    private static let maximumCount = 64
+
     private var fields: [String: String] = [:]
 
     /// - Parameter mark: the first field's name, whose value is the format's version, 1.
@@ -18,8 +21,12 @@ struct ReportFields {
         guard bytes.starts(with: Array("\(mark)=1\0".utf8)) else {
             throw ControlProtocolError(.invalidValue, "\(mark): version 1 expected first")
         }
-        for field in bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false).dropFirst() {
-            guard fields.count < 64 else { throw ControlProtocolError(.tooLong, "\(mark): over 64 fields") }
+        let parts = bytes.dropLast().split(
+            separator: 0, maxSplits: Self.maximumCount + 1, omittingEmptySubsequences: false)
+        for field in parts.dropFirst() {
+            guard fields.count < Self.maximumCount else {
+                throw ControlProtocolError(.tooLong, "\(mark): over \(Self.maximumCount) fields")
+            }
             guard let middle = field.firstIndex(of: UInt8(ascii: "=")) else {
                 throw ControlProtocolError(.invalidValue, "\(mark): a field without =")
             }

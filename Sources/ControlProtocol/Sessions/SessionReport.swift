@@ -86,7 +86,15 @@ extension SessionReport {
         wallNanoseconds = try fields.takeNumber("wall")
         bootNanoseconds = try fields.takeNumber("uptime")
         try fields.finish()
+        guard pid > 0 else { throw ControlProtocolError(.invalidValue, "pid: a process's number expected") }
+        // Records are JSON, whose numbers have 63 bits; no machine has run for 292 years.
+        guard processStart <= UInt64(Int64.max), bootNanoseconds <= UInt64(Int64.max) else {
+            throw ControlProtocolError(.invalidValue, "start or uptime: longer than any machine runs")
+        }
     }
+
+    /// The session's name.
+    public var sessionID: String { SessionID.make(boot: bootID, pid: pid, processStart: processStart) }
 
     /// The report as it is sent.
     public var encoded: [UInt8] {
