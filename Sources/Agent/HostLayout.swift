@@ -35,4 +35,8 @@ public struct HostLayout: Sendable, Hashable {
     public var spool: String { state + "/spool" }
     /// The session hook's socket, SOCK_SEQPACKET.
     public var sessionSocket: String { runtime + "/session.sock" }
+    /// Where `daypass-session authorize`, an account of its own, reaches the agent; root's, 0711.
+    public var authorizeFolder: String { runtime + "-authorize" }
+    /// The socket for its questions, SOCK_SEQPACKET.
+    public var authorizeSocket: String { authorizeFolder + "/socket" }
 }

@@ -17,7 +17,7 @@ enum Authorize {
         guard arguments.count >= 2,
             let options = Options(
                 arguments.dropLast(2), flags: ["--socket", "--principals", "--timeout"],
-                socket: "/run/daypass/authorize.sock")
+                socket: "/run/daypass-authorize/socket")
         else { return failed(64, "authorize: options, an account and a certificate expected; see --help") }
         let (account, certificate) = (arguments[arguments.count - 2], arguments[arguments.count - 1])
         guard getuid() != 0, geteuid() != 0 else {

@@ -47,7 +47,7 @@ struct PAMLoginTests {
             server = try PrivateSSHD(
                 .init(
                     trustedUserCAKeys: folder.path("ca.pub"),
-                    extraLines: service.configuration + ["ExposeAuthInfo yes"], program: service.sshd))
+                    extraLines: service.configuration, program: service.sshd))
         }
 
         func login(_ command: String = "true", options: [String] = []) throws -> ToolResult {

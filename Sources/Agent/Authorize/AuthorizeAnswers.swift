@@ -8,6 +8,8 @@ import SSHWire
 ///
 /// It belongs to one loop: no two questions at a time.
 public final class AuthorizeAnswers {
+    static let maximumBytes = AuthorizeRequest.maximumBytes
+
     private let files: any HostFiles
     private let layout: HostLayout
     /// What the files held at the last question and the judge that came of it: a list of 100,000 takes a while to parse.

@@ -20,11 +20,11 @@ struct ReportSocket: ~Copyable {
     ///
     /// - Throws: `.unsafeFile` when something else than a socket stands there.
     init(path: String) throws(AgentError) {
-        descriptor = try Self.listen(at: path)
+        descriptor = try Self.listen(at: path, mode: 0o600)
         self.path = path
     }
 
-    private static func listen(at path: String) throws(AgentError) -> Descriptor {
+    static func listen(at path: String, mode: mode_t) throws(AgentError) -> Descriptor {
         if let kind = try SystemFiles().kind(path), kind != .other {
             throw AgentError(
                 .unsafeFile, "\(path.escapedForTerminal): not a socket; an agent's socket belongs here")
@@ -44,7 +44,7 @@ struct ReportSocket: ~Copyable {
                 .invalidRequest, "\(path.escapedForTerminal): too long for a socket, at most 103 bytes",
                 hint: "choose a shorter --runtime-folder")
         }
-        guard bound == 0, unsafe chmod(staged, 0o600) == 0, Glibc.listen(number, backlog) == 0,
+        guard bound == 0, unsafe chmod(staged, mode) == 0, Glibc.listen(number, backlog) == 0,
             unsafe rename(staged, path) == 0
         else { throw .system("cannot listen at", path) }
         return descriptor
@@ -54,16 +54,19 @@ struct ReportSocket: ~Copyable {
     func close() { unsafe unlink(path) }
 
     /// The next connection of root's, or of ours where we are somebody else; nil when nobody waits. Others are closed.
-    func accept() -> Connection? {
+    func accept() -> Connection? { Self.accept(descriptor.number, from: geteuid()) }
+
+    /// The next connection of root's or of an account's; nil when nobody waits. Others are closed.
+    static func accept(_ listener: Int32, from account: uid_t) -> Connection? {
         // As many strangers as may wait.
-        for _ in 0..<Self.backlog {
-            let number = daypass_accept(descriptor.number)
+        for _ in 0..<backlog {
+            let number = daypass_accept(listener)
             if number < 0 {
                 if errno == EINTR || errno == ECONNABORTED { continue }
                 return nil
             }
             var (pid, uid): (pid_t, uid_t) = (0, .max)
-            guard unsafe daypass_peer(number, &pid, &uid) == 0, uid == 0 || uid == geteuid() else {
+            guard unsafe daypass_peer(number, &pid, &uid) == 0, uid == 0 || uid == account else {
                 Glibc.close(number)
                 continue
             }

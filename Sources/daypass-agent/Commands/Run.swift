@@ -36,6 +36,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Keep at most this many full files of records.", valueName: "count"))
     var keepFiles = RecordLimits().keptFiles
 
+    @Option(
+        help: ArgumentHelp(
+            "The account of sshd's AuthorizedPrincipalsCommand; its questions are answered if it exists.",
+            valueName: "name"))
+    var authorizeAccount = "daypass-authorize"
+
     func validate() throws {
         guard rotateBytes > 0, keepBytes > 0, keepFiles > 0 else {
             throw ValidationError("--rotate-bytes, --keep-bytes and --keep-files: more than 0 expected")
@@ -69,6 +75,9 @@ struct RunCommand: ParsableCommand {
                 "--runtime-folder", host.runtimeFolder,
             ], say: Terminal.note)
         var parts: [any ServicePart] = [drift]
+        if let account = AuthorizeSocket.account(authorizeAccount) {
+            parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account))
+        }
         if let source = try logSource() {
             parts.append(try SshdLogPart(source, layout: host.layout, sshd: host.sshd))
         }
