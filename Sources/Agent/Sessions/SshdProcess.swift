@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlProtocol
+import Glibc
 import SSHWire
 
 /// A process of sshd that holds somebody's session, found in the list of processes.
@@ -29,6 +30,8 @@ public struct SshdProcess: Sendable, Hashable {
     ///
     /// - Parameter binary: sshd's path, where only one of several counts; else every program of its names does.
     public static func all(binary: String?) -> [SshdProcess] {
+        // The kernel names programs by their real paths, and /usr/sbin may be a link.
+        let binary = binary.map { realPath($0) ?? $0 }
         let processes = ProcessTable.all()
         let ours = processes.filter { isSshd($0.pid, binary) }
         let children = Dictionary(grouping: ours, by: \.parent)
@@ -55,6 +58,12 @@ public struct SshdProcess: Sendable, Hashable {
         return found
     }
 
+    private static func realPath(_ path: String) -> String? {
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
+    }
+
     private static func holdsSession(_ pid: Int32, _ account: String) -> Bool {
         guard let title = Title(ProcessTable.title(pid)), title.name == account, title.mark == nil else {
             return false
@@ -65,9 +74,19 @@ public struct SshdProcess: Sendable, Hashable {
     /// True for sshd's program and, since 9.8, that of its sessions.
     static func isSshd(_ pid: Int32, _ binary: String?) -> Bool {
         guard let path = ProcessTable.executable(pid) else { return false }
-        if let binary { return path == binary }
         let name = path.split(separator: "/").last
-        return name == "sshd" || name == "sshd-session"
+        guard let binary else { return name == "sshd" || name == "sshd-session" }
+        if path == binary { return true }
+        // Which of several programs of that name belongs to the sshd in question, only its ancestors tell: the listener
+        // starts one for the connection, and that one another for the account.
+        guard name == "sshd-session" else { return false }
+        var ancestor = ProcessTable.process(pid)?.parent
+        for _ in 0..<3 {
+            guard let pid = ancestor else { return false }
+            if ProcessTable.executable(pid) == binary { return true }
+            ancestor = ProcessTable.process(pid)?.parent
+        }
+        return false
     }
 
     /// A process title: "sshd: alice [priv]", "sshd: alice@pts/1", "sshd-session: alice@notty".
