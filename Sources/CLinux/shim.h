@@ -5,6 +5,9 @@
 #ifndef DAYPASS_CLINUX_H
 #define DAYPASS_CLINUX_H
 
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -19,6 +22,50 @@ static inline int daypass_pipe(int ends[2], int flags) { return (int)syscall(SYS
 
 /// pidfd_open(2), Linux 5.3: a descriptor that becomes readable when the process ends.
 static inline int daypass_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+/// pidfd_send_signal(2), Linux 5.1: a signal to the process that the descriptor was opened for, and to no other that
+/// may have its number by now.
+static inline int daypass_pidfd_send_signal(int descriptor, int number)
+{
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, number, (void *)0, 0);
+}
+
+/// Keeps SIGTERM, SIGINT and SIGHUP from acting, and makes them readable from a descriptor (signalfd(2)).
+static inline int daypass_signal_descriptor(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &signals, (void *)0) != 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/// The next signal of such a descriptor; 0 when there is none.
+static inline int daypass_next_signal(int descriptor)
+{
+    struct signalfd_siginfo info;
+    return read(descriptor, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+/// A descriptor that becomes readable when a file gets a name in a folder (inotify(7)); -1 when that is not possible.
+static inline int daypass_watch_folder(const char *path)
+{
+    int descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (descriptor >= 0 && inotify_add_watch(descriptor, path, IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW) < 0) {
+        close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+/// accept4(2), non-blocking and closed in children.
+static inline int daypass_accept(int socket)
+{
+    return (int)syscall(SYS_accept4, socket, (void *)0, (void *)0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
 
 /// Who is at the other end of a Unix socket (SO_PEERCRED, unix(7)); -1 when that cannot be known.
 static inline int daypass_peer(int socket, pid_t *pid, uid_t *uid)

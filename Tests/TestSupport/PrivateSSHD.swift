@@ -37,11 +37,13 @@ public final class PrivateSSHD: Sendable {
         /// A program and its arguments that becomes sshd, which follows them: `unshare -m …`. sshd logs to syslog then,
         /// and ``PrivateSSHD/log`` holds only what it could not say there.
         public var launcher: [String] = []
+        /// The absolute path of the server; `nil` is the installed one. Its name is PAM's service up to 9.7.
+        public var program: String?
 
         public init(
             trustedUserCAKeys: String? = nil, revokedKeys: String? = nil, hostKey: String? = nil,
             hostCertificate: String? = nil, authorizedPrincipalsFile: String? = nil,
-            authorizedKeysFile: String? = nil, extraLines: [String] = []
+            authorizedKeysFile: String? = nil, extraLines: [String] = [], program: String? = nil
         ) {
             self.trustedUserCAKeys = trustedUserCAKeys
             self.revokedKeys = revokedKeys
@@ -50,6 +52,7 @@ public final class PrivateSSHD: Sendable {
             self.authorizedPrincipalsFile = authorizedPrincipalsFile
             self.authorizedKeysFile = authorizedKeysFile
             self.extraLines = extraLines
+            self.program = program
         }
     }
 
@@ -73,7 +76,7 @@ public final class PrivateSSHD: Sendable {
     /// - Throws: ``TestSupportError`` with the server's log when it does not come up.
     public init(_ options: Options = Options()) throws {
         let folder = try TemporaryFolder()
-        let sshd = try Tool.find("sshd")
+        let sshd = try options.program ?? Tool.find("sshd")
         self.folder = folder
         if let given = options.hostKey {
             hostKey = given

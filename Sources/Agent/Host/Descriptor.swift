@@ -32,6 +32,13 @@ struct Descriptor: ~Copyable {
         }
     }
 
+    /// The file's size in bytes.
+    func size(_ path: String) throws(AgentError) -> Int64 {
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { throw .system("cannot look at", path) }
+        return Int64(status.st_size)
+    }
+
     /// Writes everything.
     func writeAll(_ content: [UInt8], _ path: String) throws(AgentError) {
         var written = 0
