@@ -91,7 +91,7 @@ import Testing
         let record = SessionRecord(sequence: 1, previous: "0", host: "h", event: event)
         try zoo.folder.makeFolder("state")
         try zoo.folder.makeFolder("state/sessions")
-        try zoo.folder.write(record.line + [0x0a], to: "state/sessions/records")
+        try zoo.folder.write(record.line + [0x0a], to: "state/sessions/sessions.jsonl")
         let text = try zoo.scan(["--state-folder", zoo.folder.path("state")]).orThrow("scan").stdoutText
         #expect(text.contains("not used since 2023-11-14T22:13:20Z"))
     }

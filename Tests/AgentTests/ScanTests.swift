@@ -118,7 +118,7 @@ import Testing
             let record = SessionRecord(sequence: UInt64(sequence), previous: "0", host: "h", event: event)
             lines += String(decoding: record.line, as: UTF8.self) + "\n"
         }
-        try folder.write(lines + "{broken\n", to: "records.jsonl")
+        try folder.write(lines + "{broken\n", to: "sessions.jsonl")
         let uses = try KeyUses(records: folder.path)
         #expect(uses.begin == UnixTime(seconds: 100))
         #expect(uses.last == ["SHA256:x": UnixTime(seconds: 300)])

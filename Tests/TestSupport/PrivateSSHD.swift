@@ -34,11 +34,11 @@ public final class PrivateSSHD: Sendable {
         public var authorizedKeysFile: String?
         /// Lines of sshd_config(5), which win over all others.
         public var extraLines: [String]
-        /// The absolute path of the server; `nil` is the installed one. Its name is PAM's service up to 9.7.
-        public var program: String?
         /// A program and its arguments that becomes sshd, which follows them: `unshare -m …`. sshd logs to syslog then,
         /// and ``PrivateSSHD/log`` holds only what it could not say there.
         public var launcher: [String] = []
+        /// The absolute path of the server; `nil` is the installed one. Its name is PAM's service up to 9.7.
+        public var program: String?
 
         public init(
             trustedUserCAKeys: String? = nil, revokedKeys: String? = nil, hostKey: String? = nil,

@@ -31,34 +31,23 @@ public struct KeyUses: Sendable {
         }
     }
 
-    /// The most that one file of records may have here, in bytes.
-    static let maximumFileBytes = 256 << 20
-    /// Files of records that are read: ours.
-    static let maximumFiles = 4_096
-
-    /// Reads every file of records in a folder, without checking their chain: `sessions verify` does that.
-    public init(records folder: String, files: any HostFiles = SystemFiles()) throws(AgentError) {
+    /// Reads a folder's records, line by line and without checking their chain: `sessions verify` does that.
+    public init(records folder: String) throws(AgentError) {
         self.init()
-        for name in (try files.list(folder) ?? []).prefix(Self.maximumFiles) {
+        let files = RecordFiles(folder: folder)
+        guard try SystemFiles().kind(folder) == .folder else { return }
+        let names = try files.names()
+        for name in names.full + (names.current.map { [$0] } ?? []) {
+            // A file that was rotated away meanwhile, or one that cannot be read, hides uses: it counts.
+            var uses = self
             do throws(AgentError) {
-                let path = "\(folder)/\(name)"
-                guard try files.kind(path) == .file,
-                    let content = try files.read(path, maximumBytes: Self.maximumFileBytes)
-                else { continue }
-                addLines(content.bytes)
+                try files.forEachRecord(name) { record in
+                    if let record { uses.add(record.event) } else { uses.unreadable += 1 }
+                }
             } catch {
-                unreadable += 1
+                uses.unreadable += 1
             }
-        }
-    }
-
-    private mutating func addLines(_ bytes: [UInt8]) {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            do throws(ControlProtocolError) {
-                add(try SessionRecord(parsing: Array(line)).event)
-            } catch {
-                unreadable += 1
-            }
+            self = uses
         }
     }
 }

@@ -30,16 +30,6 @@ public struct TrustedAuthorities: Sendable {
         self.init(file: try files.read(path)?.bytes ?? [])
     }
 
-    /// The keys' comments by their fingerprints, which is how sshd's log names them.
-    public var namesByFingerprint: [String: String?] {
-        var result: [String: String?] = [:]
-        for (bytes, name) in names {
-            guard let key = try? PublicKey(encoded: bytes.span) else { continue }
-            result.updateValue(name.isEmpty ? nil : name, forKey: key.fingerprint)
-        }
-        return result
-    }
-
     /// What a record says about a CA's key.
     public func authority(_ key: PublicKey) -> CertificateUse.Authority {
         let name = names[key.encoded]

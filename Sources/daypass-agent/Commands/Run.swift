@@ -79,7 +79,8 @@ struct RunCommand: ParsableCommand {
             parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account))
         }
         if let source = try logSource() {
-            parts.append(try SshdLogPart(source, layout: host.layout, sshd: host.sshd))
+            parts.append(try SshdLogPart(
+                    source: source, layout: host.layout, boot: ProcessTable.bootID(), sshd: host.sshd))
         }
         return parts
     }
@@ -89,11 +90,11 @@ struct RunCommand: ParsableCommand {
         let journalctl = "/usr/bin/journalctl"
         switch sshdLog {
         case "none": return nil
-        case "journal": return .journal(journalctl: journalctl)
+        case "journal": return .journal(journalctl: journalctl, arguments: [])
         case "auto":
             let files = SystemFiles()
             if try files.kind("/run/systemd/journal") == .folder, try files.kind(journalctl) == .file {
-                return .journal(journalctl: journalctl)
+                return .journal(journalctl: journalctl, arguments: [])
             }
             for path in ["/var/log/auth.log", "/var/log/secure"] where try files.kind(path) == .file {
                 return .file(path)
