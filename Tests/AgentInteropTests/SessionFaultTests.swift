@@ -16,7 +16,8 @@ struct SessionFaultTests {
         let scene = try SessionScene()
         try scene.startAgent()
         let held = scene.folder.path("held")
-        scene.loginBeside("touch \(held); while [ -e \(held) ]; do sleep 0.1; done")
+        try scene.loginBeside("touch \(held); while [ -e \(held) ]; do sleep 0.1; done")
+        try scene.wait("the login") { scene.folder.contains("held") }
         try scene.wait(for: .open, count: 1)
         scene.stopAgent(SIGKILL)
         try scene.startAgent()
@@ -33,7 +34,7 @@ struct SessionFaultTests {
     @Test func aKilledSshdIsAMissedClose() throws {
         let scene = try SessionScene()
         try scene.startAgent()
-        scene.loginBeside("sleep 1000")
+        try scene.loginBeside("sleep 1000")
         let open = try scene.wait(for: .open, count: 1)[0]
         kill(try #require(open.pid), SIGKILL)
         let missed = try scene.wait(for: .missedClose, count: 1, seconds: 30)[0]
@@ -45,7 +46,7 @@ struct SessionFaultTests {
     @Test func aSessionThatEndedWhileNoAgentRanAndNoHookCouldTellIsAMissedClose() throws {
         let scene = try SessionScene()
         try scene.startAgent()
-        scene.loginBeside("sleep 1000")
+        try scene.loginBeside("sleep 1000")
         let open = try scene.wait(for: .open, count: 1)[0]
         scene.stopAgent()
         kill(try #require(open.pid), SIGKILL)
@@ -54,15 +55,16 @@ struct SessionFaultTests {
         #expect(missed.notBefore == (try scene.events(.agentStop)[0].time))
     }
 
-    @Test func aSessionThatNoHookReportedIsFoundInTheProcessTable() throws {
-        let scene = try SessionScene()
+    @Test(arguments: ["root", "alice"]) func aSessionThatNoHookReportedIsFoundInTheProcessTable(account: String) throws {
+        let scene = try SessionScene(accounts: ["alice"])
         try FileManager.default.removeItem(atPath: scene.layout.spool)
-        scene.loginBeside("touch \(scene.folder.path("in")); sleep 1000")
-        try scene.wait("the login") { scene.folder.contains("in") }
+        try scene.folder.makeFolder("in", mode: 0o777)
+        try scene.loginBeside("touch \(scene.folder.path("in/x")); sleep 1000", user: account)
+        try scene.wait("the login") { scene.folder.contains("in/x") }
         try scene.startAgent()
         let open = try scene.wait(for: .open, count: 1, seconds: 40)[0]
         #expect(open.via == .processTable)
-        #expect(open.account == Running.userName)
+        #expect(open.account == account)
         #expect(open.source?.address == "127.0.0.1")
     }
 

@@ -26,7 +26,7 @@ struct SessionKillTests {
                 (setsid sh -c 'trap "" HUP TERM; echo $$ > \(pids)/\(name)-daemon; while :; do sleep 1; done' > /dev/null 2>&1 < /dev/null &)
                 while :; do sleep 1; done
                 """
-            base.loginBeside(command, user: "alice")
+            try base.loginBeside(command, user: "alice")
             try base.wait("session \(name)") {
                 base.folder.contains("pids/\(name)-shell") && base.folder.contains("pids/\(name)-daemon")
             }

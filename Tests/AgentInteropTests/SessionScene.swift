@@ -18,6 +18,7 @@ final class SessionScene: Sendable {
     /// sshd's program, which no other test's sshd is: the agent tells them apart by it.
     let program: String
     private let agent = Mutex<ChildProcess?>(nil)
+    private let beside = Mutex<[ChildProcess]>([])
 
     /// - Parameter accounts: names that exist on this sshd's host only, each an ordinary account with /bin/sh.
     init(accounts: [String] = [], extraLines: [String] = [], keyID: String = "alice@example.org#7") throws {
@@ -110,9 +111,15 @@ final class SessionScene: Sendable {
         try server.login(user: user, identity: key ?? self.key, extraOptions: options, command: command)
     }
 
-    /// Logs in beside the test, with a command that goes on.
-    func loginBeside(_ command: String, user: String? = nil, options: [String] = []) {
-        Thread.detachNewThread { [self] in _ = try? login(command, user: user, options: options) }
+    /// Logs in beside the test, with a command that goes on; it ends with the scene.
+    func loginBeside(_ command: String, user: String? = nil) throws {
+        let arguments = [
+            "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(server.knownHosts)", "-o",
+            "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "ControlPath=none", "-i", key, "-p", "\(server.port)", "-l",
+            user ?? Running.userName, PrivateSSHD.address, command,
+        ]
+        let client = try ChildProcess(Tool.find("ssh"), arguments)
+        beside.withLock { $0.append(client) }
     }
 
     /// Runs one of the agent's commands.
