@@ -55,7 +55,9 @@ struct SessionFaultTests {
         #expect(missed.notBefore == (try scene.events(.agentStop)[0].time))
     }
 
-    @Test(arguments: ["root", "alice"]) func aSessionThatNoHookReportedIsFoundInTheProcessTable(account: String) throws {
+    @Test(arguments: ["root", "alice"]) func aSessionThatNoHookReportedIsFoundInTheProcessTable(
+        account: String
+    ) throws {
         let scene = try SessionScene(accounts: ["alice"])
         try FileManager.default.removeItem(atPath: scene.layout.spool)
         try scene.folder.makeFolder("in", mode: 0o777)
@@ -74,16 +76,22 @@ struct SessionFaultTests {
         let socket = scene.layout.sessionSocket
         let junk = Array("daypass-session=1\0event=\u{1b}[2J\0".utf8)
         #expect(SessionSocket.ask(socket, junk) == Array("1".utf8))
-        #expect(SessionSocket.ask(socket, [UInt8](repeating: 0x41, count: SessionReport.maximumBytes + 5_000)) == Array("1".utf8))
+        #expect(
+            SessionSocket.ask(socket, [UInt8](repeating: 0x41, count: SessionReport.maximumBytes + 5_000))
+                == Array("1".utf8))
         try scene.folder.write("junk", to: "var/spool/00000000000000000001-1-open")
         try scene.folder.write("", to: "var/spool/00000000000000000002-1-open")
-        try FileManager.default.createSymbolicLink(atPath: scene.folder.path("var/spool/00000000000000000003-1-open"), withDestinationPath: "/etc/shadow")
+        try FileManager.default.createSymbolicLink(
+            atPath: scene.folder.path("var/spool/00000000000000000003-1-open"),
+            withDestinationPath: "/etc/shadow")
         try scene.folder.write("half", to: "var/spool/.00000000000000000004-1-open.new")
         let malformed = try scene.wait(for: .malformed, count: 5)
         #expect(malformed.map(\.count).contains(UInt64(SessionReport.maximumBytes + 5_000)))
         #expect(malformed.contains { $0.sha256 == hexadecimal(Digest.sha256(junk)) && $0.via == .pam })
         try scene.wait("the spool to be read") {
-            try FileManager.default.contentsOfDirectory(atPath: scene.layout.spool) == [".00000000000000000004-1-open.new"]
+            try FileManager.default.contentsOfDirectory(atPath: scene.layout.spool) == [
+                ".00000000000000000004-1-open.new"
+            ]
         }
         #expect(try scene.events(.malformed).count == 5)
     }
@@ -119,7 +127,8 @@ struct SessionFaultTests {
         let inside = "/proc/\(try #require(scene.agentPID))/root\(records)"
         let stuffing = "\(inside)/stuffing"
         func lines() throws -> [SessionRecord] {
-            try String(contentsOfFile: "\(inside)/sessions.jsonl", encoding: .utf8).split(separator: "\n").map { try SessionRecord(parsing: Array($0.utf8)) }
+            try String(contentsOfFile: "\(inside)/sessions.jsonl", encoding: .utf8).split(separator: "\n").map
+            { try SessionRecord(parsing: Array($0.utf8)) }
         }
         try scene.login().orThrow("log in")
         try scene.wait("the first close") { try lines().contains { $0.event.kind == .close } }
@@ -147,11 +156,13 @@ struct SessionFaultTests {
         try scene.startAgent(["--rotate-bytes", "3000"])
         let follow = try ChildProcess(
             BuiltProduct.path("daypass-agent"),
-            ["sessions", "follow", "--from-start", "--state-folder", scene.layout.state], log: scene.folder.path("follow.log"))
+            ["sessions", "follow", "--from-start", "--state-folder", scene.layout.state],
+            log: scene.folder.path("follow.log"))
         for _ in 0..<4 { try scene.login().orThrow("log in") }
         try scene.wait(for: .close, count: 4)
         try scene.wait("what is followed") {
-            try scene.folder.readText("follow.log").split(separator: "\n").filter { $0.contains(" close ") }.count == 4
+            try scene.folder.readText("follow.log").split(separator: "\n").filter { $0.contains(" close ") }
+                .count == 4
         }
         follow.stop()
         #expect(try RecordFiles(folder: scene.layout.sessions).names().full.count >= 2)

@@ -10,5 +10,6 @@ extension FuzzTarget {
         signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
         frontier,
         logEntry, configuration, timeSpan, requestText,
+        json, sessionReport, sessionRecord,
     ]
 }

@@ -37,7 +37,8 @@ public struct SshdProcess: Sendable, Hashable {
             guard let title = Title(of: process.pid) else { continue }
             switch title.mark {
             case "[priv]":
-                guard (children[process.pid] ?? []).contains(where: { holdsSession($0.pid, title.name) }) else {
+                guard (children[process.pid] ?? []).contains(where: { holdsSession($0.pid, title.name) })
+                else {
                     continue
                 }
             case nil:

@@ -16,10 +16,12 @@ struct RunCommand: ParsableCommand {
             """)
 
     @OptionGroup var folders: SessionFolders
-    @Option(help: ArgumentHelp("The host's name in its records; this machine's as a rule.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("The host's name in its records; this machine's as a rule.", valueName: "name"))
     var hostID: String?
     @Option(
-        help: ArgumentHelp("Look only at processes of this sshd; else at those of every sshd.", valueName: "program"))
+        help: ArgumentHelp(
+            "Look only at processes of this sshd; else at those of every sshd.", valueName: "program"))
     var sshdBinary: String?
     @Option(help: ArgumentHelp("Begin a new file of records at this size.", valueName: "bytes"))
     var rotateBytes = RecordLimits().fileBytes
