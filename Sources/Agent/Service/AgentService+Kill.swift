@@ -27,7 +27,11 @@ extension AgentService {
             // Record, then act.
             pending.append(event)
             flush(at: now)
-            if let trouble { throw trouble }
+            if let trouble {
+                // It must not be recorded later, for it is not done.
+                if pending.last == event { pending.removeLast() }
+                throw trouble
+            }
             tracker.willKill(kill.session, reason: request.reason)
             kills.append((connection, kill))
         } catch {
