@@ -16,7 +16,8 @@ struct SessionFaultTests {
         let scene = try SessionScene()
         try scene.startAgent()
         let held = scene.folder.path("held")
-        scene.loginBeside("touch \(held); while [ -e \(held) ]; do sleep 0.1; done")
+        try scene.loginBeside("touch \(held); while [ -e \(held) ]; do sleep 0.1; done")
+        try scene.wait("the login") { scene.folder.contains("held") }
         try scene.wait(for: .open, count: 1)
         scene.stopAgent(SIGKILL)
         try scene.startAgent()
@@ -33,7 +34,7 @@ struct SessionFaultTests {
     @Test func aKilledSshdIsAMissedClose() throws {
         let scene = try SessionScene()
         try scene.startAgent()
-        scene.loginBeside("sleep 1000")
+        try scene.loginBeside("sleep 1000")
         let open = try scene.wait(for: .open, count: 1)[0]
         kill(try #require(open.pid), SIGKILL)
         let missed = try scene.wait(for: .missedClose, count: 1, seconds: 30)[0]
@@ -45,7 +46,7 @@ struct SessionFaultTests {
     @Test func aSessionThatEndedWhileNoAgentRanAndNoHookCouldTellIsAMissedClose() throws {
         let scene = try SessionScene()
         try scene.startAgent()
-        scene.loginBeside("sleep 1000")
+        try scene.loginBeside("sleep 1000")
         let open = try scene.wait(for: .open, count: 1)[0]
         scene.stopAgent()
         kill(try #require(open.pid), SIGKILL)
@@ -54,15 +55,18 @@ struct SessionFaultTests {
         #expect(missed.notBefore == (try scene.events(.agentStop)[0].time))
     }
 
-    @Test func aSessionThatNoHookReportedIsFoundInTheProcessTable() throws {
-        let scene = try SessionScene()
+    @Test(arguments: ["root", "alice"]) func aSessionThatNoHookReportedIsFoundInTheProcessTable(
+        account: String
+    ) throws {
+        let scene = try SessionScene(accounts: ["alice"])
         try FileManager.default.removeItem(atPath: scene.layout.spool)
-        scene.loginBeside("touch \(scene.folder.path("in")); sleep 1000")
-        try scene.wait("the login") { scene.folder.contains("in") }
+        try scene.folder.makeFolder("in", mode: 0o777)
+        try scene.loginBeside("touch \(scene.folder.path("in/x")); sleep 1000", user: account)
+        try scene.wait("the login") { scene.folder.contains("in/x") }
         try scene.startAgent()
         let open = try scene.wait(for: .open, count: 1, seconds: 40)[0]
         #expect(open.via == .processTable)
-        #expect(open.account == Running.userName)
+        #expect(open.account == account)
         #expect(open.source?.address == "127.0.0.1")
     }
 
@@ -72,16 +76,22 @@ struct SessionFaultTests {
         let socket = scene.layout.sessionSocket
         let junk = Array("daypass-session=1\0event=\u{1b}[2J\0".utf8)
         #expect(SessionSocket.ask(socket, junk) == Array("1".utf8))
-        #expect(SessionSocket.ask(socket, [UInt8](repeating: 0x41, count: SessionReport.maximumBytes + 5_000)) == Array("1".utf8))
+        #expect(
+            SessionSocket.ask(socket, [UInt8](repeating: 0x41, count: SessionReport.maximumBytes + 5_000))
+                == Array("1".utf8))
         try scene.folder.write("junk", to: "var/spool/00000000000000000001-1-open")
         try scene.folder.write("", to: "var/spool/00000000000000000002-1-open")
-        try FileManager.default.createSymbolicLink(atPath: scene.folder.path("var/spool/00000000000000000003-1-open"), withDestinationPath: "/etc/shadow")
+        try FileManager.default.createSymbolicLink(
+            atPath: scene.folder.path("var/spool/00000000000000000003-1-open"),
+            withDestinationPath: "/etc/shadow")
         try scene.folder.write("half", to: "var/spool/.00000000000000000004-1-open.new")
         let malformed = try scene.wait(for: .malformed, count: 5)
         #expect(malformed.map(\.count).contains(UInt64(SessionReport.maximumBytes + 5_000)))
         #expect(malformed.contains { $0.sha256 == hexadecimal(Digest.sha256(junk)) && $0.via == .pam })
         try scene.wait("the spool to be read") {
-            try FileManager.default.contentsOfDirectory(atPath: scene.layout.spool) == [".00000000000000000004-1-open.new"]
+            try FileManager.default.contentsOfDirectory(atPath: scene.layout.spool) == [
+                ".00000000000000000004-1-open.new"
+            ]
         }
         #expect(try scene.events(.malformed).count == 5)
     }
@@ -117,7 +127,8 @@ struct SessionFaultTests {
         let inside = "/proc/\(try #require(scene.agentPID))/root\(records)"
         let stuffing = "\(inside)/stuffing"
         func lines() throws -> [SessionRecord] {
-            try String(contentsOfFile: "\(inside)/sessions.jsonl", encoding: .utf8).split(separator: "\n").map { try SessionRecord(parsing: Array($0.utf8)) }
+            try String(contentsOfFile: "\(inside)/sessions.jsonl", encoding: .utf8).split(separator: "\n").map
+            { try SessionRecord(parsing: Array($0.utf8)) }
         }
         try scene.login().orThrow("log in")
         try scene.wait("the first close") { try lines().contains { $0.event.kind == .close } }
@@ -145,11 +156,13 @@ struct SessionFaultTests {
         try scene.startAgent(["--rotate-bytes", "3000"])
         let follow = try ChildProcess(
             BuiltProduct.path("daypass-agent"),
-            ["sessions", "follow", "--from-start", "--state-folder", scene.layout.state], log: scene.folder.path("follow.log"))
+            ["sessions", "follow", "--from-start", "--state-folder", scene.layout.state],
+            log: scene.folder.path("follow.log"))
         for _ in 0..<4 { try scene.login().orThrow("log in") }
         try scene.wait(for: .close, count: 4)
         try scene.wait("what is followed") {
-            try scene.folder.readText("follow.log").split(separator: "\n").filter { $0.contains(" close ") }.count == 4
+            try scene.folder.readText("follow.log").split(separator: "\n").filter { $0.contains(" close ") }
+                .count == 4
         }
         follow.stop()
         #expect(try RecordFiles(folder: scene.layout.sessions).names().full.count >= 2)

@@ -26,7 +26,7 @@ struct SessionKillTests {
                 (setsid sh -c 'trap "" HUP TERM; echo $$ > \(pids)/\(name)-daemon; while :; do sleep 1; done' > /dev/null 2>&1 < /dev/null &)
                 while :; do sleep 1; done
                 """
-            base.loginBeside(command, user: "alice")
+            try base.loginBeside(command, user: "alice")
             try base.wait("session \(name)") {
                 base.folder.contains("pids/\(name)-shell") && base.folder.contains("pids/\(name)-daemon")
             }
@@ -42,7 +42,9 @@ struct SessionKillTests {
             // The session whose monitor is above the process.
             var above = pid
             for _ in 0..<20 {
-                if let open = try base.events(.open).first(where: { $0.pid == above }) { return try #require(open.session) }
+                if let open = try base.events(.open).first(where: { $0.pid == above }) {
+                    return try #require(open.session)
+                }
                 above = try #require(ProcessTable.process(above)).parent
             }
             throw TestSupportError("no session above \(pid)")
@@ -62,7 +64,9 @@ struct SessionKillTests {
         let id = try scene.session(of: one[0])
         if !withAgent { scene.base.stopAgent() }
 
-        let result = try scene.base.run(["sessions", "kill", String(id.prefix(16)), "--reason", "left the company"])
+        let result = try scene.base.run([
+            "sessions", "kill", String(id.prefix(16)), "--reason", "left the company",
+        ])
         #expect(result.succeeded, "\(result)")
         for pid in one { #expect(!isRunning(pid)) }
         for pid in two { #expect(isRunning(pid)) }
@@ -101,7 +105,8 @@ struct SessionKillTests {
         try scene.startAgent()
         // The folder alone keeps others out; the socket by itself as well.
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: scene.layout.runtime)
-        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: scene.layout.sessionSocket)
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o666], ofItemAtPath: scene.layout.sessionSocket)
         let program = scene.folder.path("bin/daypass-agent")
         try FileManager.default.copyItem(atPath: BuiltProduct.path("daypass-agent"), toPath: program)
         let result = try Tool.run(

@@ -18,17 +18,28 @@ struct SessionKindTests {
         let folder = scene.folder
         let file = try folder.write("content", to: "file")
         let common = [
-            "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(scene.server.knownHosts)", "-o",
+            "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(scene.server.knownHosts)",
+            "-o",
             "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i", scene.key,
         ]
         // exec; with a terminal; sftp and scp; a forwarded port without any session channel.
         try scene.login("true").orThrow("exec")
         try scene.login("tty", options: ["-tt"]).orThrow("terminal")
-        try Tool.run("scp", common + ["-P", "\(scene.server.port)", "-O", file, "root@127.0.0.1:\(folder.path("scp"))"]).orThrow("scp")
-        try Tool.run("sftp", common + ["-P", "\(scene.server.port)", "-b", "-", "root@127.0.0.1"], stdin: Array("get \(file) \(folder.path("sftp"))\n".utf8))
-            .orThrow("sftp")
+        try Tool.run(
+            "scp",
+            common + ["-P", "\(scene.server.port)", "-O", file, "root@127.0.0.1:\(folder.path("scp"))"]
+        ).orThrow("scp")
+        try Tool.run(
+            "sftp", common + ["-P", "\(scene.server.port)", "-b", "-", "root@127.0.0.1"],
+            stdin: Array("get \(file) \(folder.path("sftp"))\n".utf8)
+        )
+        .orThrow("sftp")
         let ssh = try ChildProcess(
-            Tool.find("ssh"), common + ["-p", "\(scene.server.port)", "-N", "-L", "\(folder.path("forward")):127.0.0.1:1", "root@127.0.0.1"])
+            Tool.find("ssh"),
+            common + [
+                "-p", "\(scene.server.port)", "-N", "-L", "\(folder.path("forward")):127.0.0.1:1",
+                "root@127.0.0.1",
+            ])
         try scene.wait(for: .open, count: 5)
         let live = try scene.run(["sessions", "--live"])
         #expect(live.stdoutText.contains("alice@example.org  7"), "\(live)")
@@ -72,7 +83,10 @@ struct SessionKindTests {
         try scene.login(key: scene.folder.path("static")).orThrow("log in")
         let open = try scene.wait(for: .open, count: 1)[0]
         let key = try PublicKeyLine(file: scene.folder.read("static.pub")).content.subject
-        #expect(open.methods == [LoginMethod("publickey", .key(type: "ssh-ed25519", fingerprint: key.fingerprint))])
+        #expect(
+            open.methods == [
+                LoginMethod("publickey", .key(type: "ssh-ed25519", fingerprint: key.fingerprint))
+            ])
         #expect(open.certificate == nil)
     }
 
@@ -102,5 +116,7 @@ struct SessionKindTests {
 }
 
 extension KeyOrCertificate {
-    var asCertificate: Certificate? { if case .certificate(let certificate) = self { certificate } else { nil } }
+    var asCertificate: Certificate? {
+        if case .certificate(let certificate) = self { certificate } else { nil }
+    }
 }

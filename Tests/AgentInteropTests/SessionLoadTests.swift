@@ -36,7 +36,9 @@ struct SessionLoadTests {
         for (share, signal) in [(100, SIGTERM), (220, SIGKILL), (340, SIGTERM)] {
             try scene.wait("\(share) logins", seconds: 200) { done.load(ordering: .relaxed) >= share }
             scene.stopAgent(signal)
-            if share == 340 { try scene.wait("the pause to end", seconds: 200) { done.load(ordering: .relaxed) >= 400 } }
+            if share == 340 {
+                try scene.wait("the pause to end", seconds: 200) { done.load(ordering: .relaxed) >= 400 }
+            }
             try scene.startAgent(["--rotate-bytes", "300000"])
         }
         workers.wait()
@@ -51,14 +53,16 @@ struct SessionLoadTests {
         let closes = try scene.events(.close)
         let spooled = (opens + closes).filter { $0.via == .spool }.count
         print(
-            "\(logins) logins, \(atATime) at a time: \(opens.count) opens, \(closes.count) closes, \(spooled) of them by spool")
+            "\(logins) logins, \(atATime) at a time: \(opens.count) opens, \(closes.count) closes, \(spooled) of them by spool"
+        )
         #expect(opens.count == logins)
         #expect(closes.count == logins)
         #expect(Set(opens.compactMap(\.session)).count == logins)
         #expect(Set(closes.compactMap(\.session)) == Set(opens.compactMap(\.session)))
         #expect(try scene.events(.missedClose).isEmpty)
         #expect(closes.allSatisfy { $0.durationMicroseconds != nil })
-        #expect(opens.allSatisfy { $0.certificate?.serial == 7 && $0.certificate?.authority.isTrusted == true })
+        #expect(
+            opens.allSatisfy { $0.certificate?.serial == 7 && $0.certificate?.authority.isTrusted == true })
         #expect(try scene.events(.agentStart).count == 4)
         let verified = try scene.run(["sessions", "verify"])
         #expect(verified.succeeded, "\(verified)")

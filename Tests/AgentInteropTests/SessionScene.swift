@@ -18,6 +18,7 @@ final class SessionScene: Sendable {
     /// sshd's program, which no other test's sshd is: the agent tells them apart by it.
     let program: String
     private let agent = Mutex<ChildProcess?>(nil)
+    private let beside = Mutex<[ChildProcess]>([])
 
     /// - Parameter accounts: names that exist on this sshd's host only, each an ordinary account with /bin/sh.
     init(accounts: [String] = [], extraLines: [String] = [], keyID: String = "alice@example.org#7") throws {
@@ -32,7 +33,8 @@ final class SessionScene: Sendable {
         try Tool.run(
             "ssh-keygen",
             [
-                "-q", "-s", folder.path("ca"), "-I", keyID, "-n", ([Running.userName] + accounts).joined(separator: ","), "-z", "7",
+                "-q", "-s", folder.path("ca"), "-I", keyID, "-n",
+                ([Running.userName] + accounts).joined(separator: ","), "-z", "7",
                 "-V", "-1m:+1h", "\(key).pub",
             ]
         ).orThrow("sign")
@@ -58,7 +60,9 @@ final class SessionScene: Sendable {
     }
 
     /// A script that starts sshd in a mount namespace of its own, in which the accounts exist.
-    private static func starter(_ folder: TemporaryFolder, _ program: String, _ accounts: [String]) throws -> String {
+    private static func starter(_ folder: TemporaryFolder, _ program: String, _ accounts: [String]) throws
+        -> String
+    {
         let passwd = try String(contentsOfFile: "/etc/passwd", encoding: .utf8)
         let added = accounts.enumerated().map { "\($1):x:\(54_321 + $0):\(54_321 + $0)::/:/bin/sh\n" }
         try folder.write(passwd + added.joined(), to: "passwd", mode: 0o644)
@@ -82,14 +86,18 @@ final class SessionScene: Sendable {
 
     /// Starts the agent and waits until it listens. Other tests' sshd is none of its business.
     func startAgent(_ arguments: [String] = [], through launcher: [String] = []) throws {
-        let command = launcher + [try BuiltProduct.path("daypass-agent"), "run", "--host-id", "web1"] + folders + arguments
+        let command =
+            launcher + [try BuiltProduct.path("daypass-agent"), "run", "--host-id", "web1"] + folders
+            + arguments
         let process = try ChildProcess(
             command[0],
             Array(command[1...]) + ["--sshd-binary", program],
             log: folder.path("agent.log"))
         agent.withLock { $0 = process }
         try wait("the agent to listen") {
-            guard process.isRunning else { throw TestSupportError("the agent ended: \(try folder.readText("agent.log"))") }
+            guard process.isRunning else {
+                throw TestSupportError("the agent ended: \(try folder.readText("agent.log"))")
+            }
             return SessionSocket.isAnswering(layout.sessionSocket)
         }
     }
@@ -104,15 +112,23 @@ final class SessionScene: Sendable {
 
     var agentPID: Int32? { agent.withLock { $0?.pid } }
 
-    func login(_ command: String = "true", user: String? = nil, key: String? = nil, options: [String] = []) throws
+    func login(_ command: String = "true", user: String? = nil, key: String? = nil, options: [String] = [])
+        throws
         -> ToolResult
     {
         try server.login(user: user, identity: key ?? self.key, extraOptions: options, command: command)
     }
 
-    /// Logs in beside the test, with a command that goes on.
-    func loginBeside(_ command: String, user: String? = nil, options: [String] = []) {
-        Thread.detachNewThread { [self] in _ = try? login(command, user: user, options: options) }
+    /// Logs in beside the test, with a command that goes on; it ends with the scene.
+    func loginBeside(_ command: String, user: String? = nil) throws {
+        let arguments = [
+            "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(server.knownHosts)", "-o",
+            "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "ControlPath=none", "-i", key, "-p",
+            "\(server.port)", "-l",
+            user ?? Running.userName, PrivateSSHD.address, command,
+        ]
+        let client = try ChildProcess(Tool.find("ssh"), arguments)
+        beside.withLock { $0.append(client) }
     }
 
     /// Runs one of the agent's commands.
@@ -131,7 +147,9 @@ final class SessionScene: Sendable {
         return records
     }
 
-    func events(_ kind: SessionEvent.Kind) throws -> [SessionEvent] { try records().map(\.event).filter { $0.kind == kind } }
+    func events(_ kind: SessionEvent.Kind) throws -> [SessionEvent] {
+        try records().map(\.event).filter { $0.kind == kind }
+    }
 
     /// Waits until there are `count` events of a kind.
     @discardableResult
@@ -161,7 +179,9 @@ enum SessionSocket {
         defer { close(number) }
         var size = Int32(packet.count * 2 + 4_096)
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_SNDBUFFORCE, &size, 4)
-        guard unsafe send(number, packet, packet.count, Int32(MSG_NOSIGNAL)) == packet.count else { return nil }
+        guard unsafe send(number, packet, packet.count, Int32(MSG_NOSIGNAL)) == packet.count else {
+            return nil
+        }
         var polled = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&polled, 1, Int32(seconds * 1_000)) == 1 else { return nil }
         var answer = [UInt8](repeating: 0, count: 8 << 10)
@@ -180,7 +200,9 @@ enum SessionSocket {
         let number = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8).prefix(107)) }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+            unsafe $0.copyBytes(from: Array(path.utf8).prefix(107))
+        }
         let connected = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe Glibc.connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))

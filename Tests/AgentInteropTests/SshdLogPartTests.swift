@@ -25,6 +25,7 @@ struct SshdLogPartTests {
         var tracker = SessionTracker(boot: boot)
         func take(_ part: SshdLogPart) throws {
             for event in try part.tick(at: .now) { events += tracker.take(event) }
+            part.recorded()
         }
 
         let first = try part()
@@ -36,8 +37,6 @@ struct SshdLogPartTests {
         try SshdLogHost.wait {
             try take(first); return events.contains { $0.kind == .open }
         }
-        // What was returned is kept once the part is called again.
-        try take(first)
         let open = try #require(events.first)
         #expect(open.certificate?.keyID == "alice#7")
         #expect(open.certificate?.authority.isTrusted == true)

@@ -42,8 +42,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "01", "-0", "+1", "1.0", "1e3", "9223372036854775808", "-", "nul", "truefalse", "[1,]", "[,1]", "{\"a\"}",
-        "{\"a\":1,}", "{a:1}", "'a'", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\t\"", "\"a", "[1 2]", "1 2", "", " ",
+        "01", "-0", "+1", "1.0", "1e3", "9223372036854775808", "-", "nul", "truefalse", "[1,]", "[,1]",
+        "{\"a\"}",
+        "{\"a\":1,}", "{a:1}", "'a'", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\t\"", "\"a", "[1 2]", "1 2",
+        "", " ",
         "\u{feff}1", "NaN",
     ])
     func whatIsNoWholeNumberOrNoJSONIsRefused(text: String) {
@@ -58,14 +60,20 @@ import Testing
 
     @Test func surrogatesCountInPairsOnly() throws {
         #expect(try parse(#""\ud83d\ude00""#) == "\u{1F600}")
-        for half in [#""\ud83d""#, #""\ude00""#, #""\ud83dx""#, #""\ud83d\n""#, #""\ud83d\ud83d""#, #""\ude00\ud83d""#] {
+        for half in [
+            #""\ud83d""#, #""\ude00""#, #""\ud83dx""#, #""\ud83d\n""#, #""\ud83d\ud83d""#, #""\ude00\ud83d""#,
+        ] {
             #expect(throws: ControlProtocolError(.notJSON, "")) { try parse(half) }
         }
     }
 
     @Test func bytesThatAreNoTextAreRefused() {
-        for bytes: [UInt8] in [[0x22, 0xff, 0x22], [0x22, 0xc0, 0x80, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]] {
-            #expect(throws: ControlProtocolError(.notText, "")) { try JSONValue(parsing: bytes, maximumBytes: 10) }
+        for bytes: [UInt8] in [
+            [0x22, 0xff, 0x22], [0x22, 0xc0, 0x80, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22],
+        ] {
+            #expect(throws: ControlProtocolError(.notText, "")) {
+                try JSONValue(parsing: bytes, maximumBytes: 10)
+            }
         }
     }
 
@@ -83,12 +91,16 @@ import Testing
             Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
         }
         _ = try JSONValue(parsing: nested(17), maximumBytes: 100)
-        #expect(throws: ControlProtocolError(.tooLong, "")) { try JSONValue(parsing: nested(18), maximumBytes: 100) }
+        #expect(throws: ControlProtocolError(.tooLong, "")) {
+            try JSONValue(parsing: nested(18), maximumBytes: 100)
+        }
         // A stack must not be what ends it.
         #expect(throws: ControlProtocolError(.tooLong, "")) {
             try JSONValue(parsing: [UInt8](repeating: 0x5b, count: 1 << 20), maximumBytes: 1 << 20)
         }
-        #expect(throws: ControlProtocolError(.tooLong, "")) { try JSONValue(parsing: nested(5), maximumBytes: 9) }
+        #expect(throws: ControlProtocolError(.tooLong, "")) {
+            try JSONValue(parsing: nested(5), maximumBytes: 9)
+        }
     }
 
     @Test func nothingThatActsOnATerminalIsWritten() {

@@ -28,7 +28,9 @@ import Testing
 
         func open() throws {
             restored = []
-            let opened = try RecordLog.open(folder: path, host: "h", limits: limits, io: faults.io, at: now) { restored.append($0) }
+            let opened = try RecordLog.open(folder: path, host: "h", limits: limits, io: faults.io, at: now) {
+                restored.append($0)
+            }
             (log, found) = (opened.log, opened.found)
         }
 
@@ -54,7 +56,11 @@ import Testing
             var io = RecordIO()
             let real = io
             io.write = { number, bytes in
-                guard let (count, failure) = self.plan.withLock({ $0.writes.isEmpty ? nil : $0.writes.removeFirst() }) else {
+                guard
+                    let (count, failure) = self.plan.withLock({
+                        $0.writes.isEmpty ? nil : $0.writes.removeFirst()
+                    })
+                else {
                     return real.write(number, bytes)
                 }
                 if count > 0 { return real.write(number, bytes.prefix(count)) }
@@ -62,12 +68,17 @@ import Testing
                 return -1
             }
             io.sync = { number in
-                guard let failure = self.plan.withLock({ $0.syncs.isEmpty ? nil : $0.syncs.removeFirst() }) else { return real.sync(number) }
+                guard let failure = self.plan.withLock({ $0.syncs.isEmpty ? nil : $0.syncs.removeFirst() })
+                else { return real.sync(number) }
                 errno = failure
                 return failure == 0 ? real.sync(number) : -1
             }
             io.truncate = { number, size in
-                guard let failure = self.plan.withLock({ $0.truncates.isEmpty ? nil : $0.truncates.removeFirst() }) else {
+                guard
+                    let failure = self.plan.withLock({
+                        $0.truncates.isEmpty ? nil : $0.truncates.removeFirst()
+                    })
+                else {
                     return real.truncate(number, size)
                 }
                 errno = failure
@@ -132,7 +143,8 @@ import Testing
         try scene.append(2)
         scene.log = nil
         let bytes = try scene.folder.read("sessions/sessions.jsonl")
-        try scene.folder.write(bytes + [UInt8](repeating: 0, count: 5_000) + [0x0a, 0x0a], to: "sessions/sessions.jsonl")
+        try scene.folder.write(
+            bytes + [UInt8](repeating: 0, count: 5_000) + [0x0a, 0x0a], to: "sessions/sessions.jsonl")
         try scene.open()
         #expect(scene.found.map(\.kind) == [.torn])
         #expect(try scene.folder.read("sessions/sessions.jsonl") == bytes)
@@ -140,7 +152,9 @@ import Testing
         #expect(try scene.files.verify().isIntact)
     }
 
-    @Test(arguments: [ENOSPC, EDQUOT, EIO, EFBIG]) func whatCouldNotBeWrittenDoesNotCount(failure: Int32) throws {
+    @Test(arguments: [ENOSPC, EDQUOT, EIO, EFBIG]) func whatCouldNotBeWrittenDoesNotCount(failure: Int32)
+        throws
+    {
         let scene = try Scene()
         try scene.open()
         try scene.append()
@@ -236,14 +250,16 @@ import Testing
         let last = try scene.files.verify().lastSequence
         // Killed between the two renames: the full file has its name, the new one not yet.
         let full = RecordFiles.current
-        try FileManager.default.moveItem(atPath: scene.files.path(full), toPath: scene.files.path("sessions-00000000000000000008.jsonl"))
+        try FileManager.default.moveItem(
+            atPath: scene.files.path(full), toPath: scene.files.path("sessions-00000000000000000008.jsonl"))
         try scene.folder.write("{\"half\":", to: "sessions/.sessions.jsonl.new")
         try scene.open()
         try scene.append()
         let result = try scene.files.verify()
         #expect(result.isIntact, "\(result.problems)")
         #expect(result.lastSequence == last.map { $0 + 2 })
-        #expect(try SessionRecord(parsing: Array(try #require(scene.lines().first).utf8)).event.kind == .rotated)
+        #expect(
+            try SessionRecord(parsing: Array(try #require(scene.lines().first).utf8)).event.kind == .rotated)
         #expect(!scene.folder.contains("sessions/.sessions.jsonl.new"))
     }
 
@@ -301,7 +317,9 @@ import Testing
     }
 
     @Test func aFirstRecordOfAnotherHostIsNamed() throws {
-        let result = try damaged { $0[0] = Substring($0[0].replacing("\"host\":\"h\"", with: "\"host\":\"g\"")) }
+        let result = try damaged {
+            $0[0] = Substring($0[0].replacing("\"host\":\"h\"", with: "\"host\":\"g\""))
+        }
         #expect(result.problems.contains { $0.what.contains("does not begin a chain") })
     }
 
@@ -328,7 +346,9 @@ import Testing
         var seen: [UInt64] = []
         for _ in 0..<30 {
             try scene.append()
-            while let line = try follower.next() { seen.append(try SessionRecord(parsing: line.bytes).sequence) }
+            while let line = try follower.next() {
+                seen.append(try SessionRecord(parsing: line.bytes).sequence)
+            }
         }
         let last = try #require(try scene.files.verify().lastSequence)
         #expect(seen == Array(3...last))

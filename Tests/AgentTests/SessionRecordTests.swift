@@ -10,7 +10,8 @@ import Testing
 @Suite struct SessionRecordTests {
     /// Everything that a record can say at once.
     static func full() -> SessionRecord {
-        var event = SessionEvent(.open, via: .pam, time: RecordTime(nanoseconds: 1_795_237_200_123_456_789), uptimeMicroseconds: 1)
+        var event = SessionEvent(
+            .open, via: .pam, time: RecordTime(nanoseconds: 1_795_237_200_123_456_789), uptimeMicroseconds: 1)
         event.session = "0f3c"
         event.account = "de\u{1b}ploy"
         event.service = "sshd"
@@ -22,7 +23,8 @@ import Testing
         event.processStart = 8
         event.boot = "boot"
         var certificate = CertificateUse(
-            serial: .max, keyID: "alice#\u{1F600}#9", authority: .init(fingerprint: "SHA256:x", type: "ssh-ed25519", name: "CA", isTrusted: true))
+            serial: .max, keyID: "alice#\u{1F600}#9",
+            authority: .init(fingerprint: "SHA256:x", type: "ssh-ed25519", name: "CA", isTrusted: true))
         certificate.type = "ssh-ed25519-cert-v01@openssh.com"
         certificate.kind = "user"
         certificate.principals = ["a", "b\nc"]
@@ -33,7 +35,8 @@ import Testing
         certificate.keyFingerprint = "SHA256:y"
         certificate.sha256 = "00"
         event.methods = [
-            LoginMethod("publickey", .certificate(certificate)), LoginMethod("publickey", .key(type: "ssh-rsa", fingerprint: "SHA256:z")),
+            LoginMethod("publickey", .certificate(certificate)),
+            LoginMethod("publickey", .key(type: "ssh-rsa", fingerprint: "SHA256:z")),
             LoginMethod("password"), LoginMethod("publickey", .unreadable(reason: "r", sha256: "11")),
         ]
         event.durationMicroseconds = 1
@@ -54,7 +57,9 @@ import Testing
         #expect(record.event.certificate?.identity == "alice#\u{1F600}")
         for kind in SessionEvent.Kind.allCases {
             let small = SessionRecord(
-                sequence: 1, previous: "", host: "", event: SessionEvent(kind, via: .agent, time: RecordTime(nanoseconds: 5), uptimeMicroseconds: 0))
+                sequence: 1, previous: "", host: "",
+                event: SessionEvent(
+                    kind, via: .agent, time: RecordTime(nanoseconds: 5), uptimeMicroseconds: 0))
             #expect(try SessionRecord(parsing: small.line) == small)
         }
     }
@@ -86,8 +91,13 @@ import Testing
             let time = RecordTime(nanoseconds: nanoseconds)
             #expect(RecordTime(time.description) == time)
         }
-        #expect(RecordTime(nanoseconds: 1_795_237_200_123_456_789).description == "2026-11-21T05:00:00.123456789Z")
-        for text in ["2026-11-21T05:00:00Z", "2026-11-21T05:00:00.12345678Z", "2026-02-30T05:00:00.123456789Z", "9999-11-21T05:00:00.123456789Z", ""] {
+        #expect(
+            RecordTime(nanoseconds: 1_795_237_200_123_456_789).description == "2026-11-21T05:00:00.123456789Z"
+        )
+        for text in [
+            "2026-11-21T05:00:00Z", "2026-11-21T05:00:00.12345678Z", "2026-02-30T05:00:00.123456789Z",
+            "9999-11-21T05:00:00.123456789Z", "",
+        ] {
             #expect(RecordTime(text) == nil)
         }
     }
@@ -97,13 +107,17 @@ import Testing
         let key = try PrivateKey.generate(.ed25519, comment: "")
         let hostile = "eve\u{1b}[2J\u{202e}\n{\"event\":\"open\"}\u{9b}"
         let fields = CertificateFields(
-            nonce: [UInt8](repeating: 1, count: 32), key: key.publicKey, serial: 7, kind: .user, keyID: ExactText("\(hostile)#7"),
+            nonce: [UInt8](repeating: 1, count: 32), key: key.publicKey, serial: 7, kind: .user,
+            keyID: ExactText("\(hostile)#7"),
             principals: [ExactText(hostile)], validAfter: .always, validBefore: .forever,
             criticalOptions: [.text("force-command", hostile)], signatureKey: key.publicKey)
-        let certificate = try Certificate(toBeSigned: fields.toBeSigned, signature: key.sign(fields.toBeSigned.span))
+        let certificate = try Certificate(
+            toBeSigned: fields.toBeSigned, signature: key.sign(fields.toBeSigned.span))
         let report = SessionReport(
-            event: .open, service: hostile, account: hostile, remoteHost: hostile, terminal: hostile, connection: hostile,
-            authentication: "publickey \(PublicKeyLine.text(of: certificate))\n", pid: 1, processStart: 1, bootID: hostile,
+            event: .open, service: hostile, account: hostile, remoteHost: hostile, terminal: hostile,
+            connection: hostile,
+            authentication: "publickey \(PublicKeyLine.text(of: certificate))\n", pid: 1, processStart: 1,
+            bootID: hostile,
             wallNanoseconds: 1, bootNanoseconds: 1)
         let event = SessionEvent(report, via: .pam, authorities: .none)
         let line = SessionRecord(sequence: 1, previous: "", host: hostile, event: event).line
@@ -134,8 +148,10 @@ import Testing
         let text = "ssh-ed25519-cert-v01@openssh.com AAAA"
         var report = SessionReportTests.sample
         report = SessionReport(
-            event: .open, service: report.service, account: report.account, remoteHost: report.remoteHost, terminal: report.terminal,
-            connection: "nonsense", authentication: "publickey \(text)\nkeyboard-interactive/pam\n", pid: 1, processStart: 1,
+            event: .open, service: report.service, account: report.account, remoteHost: report.remoteHost,
+            terminal: report.terminal,
+            connection: "nonsense", authentication: "publickey \(text)\nkeyboard-interactive/pam\n", pid: 1,
+            processStart: 1,
             bootID: report.bootID, wallNanoseconds: 1, bootNanoseconds: 1)
         let event = SessionEvent(report, via: .spool, authorities: .none)
         #expect(event.methods.count == 2)
@@ -151,26 +167,35 @@ import Testing
     }
 
     @Test func theDocumentedExampleIsARecord() throws {
-        let page = try String(contentsOfFile: Repository.path("docs/formats/session-record.md"), encoding: .utf8)
+        let page = try String(
+            contentsOfFile: Repository.path("docs/formats/session-record.md"), encoding: .utf8)
         let lines = page.split(separator: "\n").filter { $0.hasPrefix("{\"version\"") }
         #expect(lines.count == 2)
         let records = try lines.map { try SessionRecord(parsing: Array($0.utf8)) }
-        for (record, line) in zip(records, lines) { #expect(String(decoding: record.line, as: UTF8.self) == line) }
+        for (record, line) in zip(records, lines) {
+            #expect(String(decoding: record.line, as: UTF8.self) == line)
+        }
         #expect(records[0].previous == SessionRecord.genesis(host: "web1.example"))
         #expect(records[1].previous == SessionRecord.hash(Array(lines[0].utf8)))
-        #expect(records[0].event.session == SessionID.make(
-            boot: records[0].event.boot ?? "", pid: records[0].event.pid ?? 0, processStart: records[0].event.processStart ?? 0))
+        #expect(
+            records[0].event.session
+                == SessionID.make(
+                    boot: records[0].event.boot ?? "", pid: records[0].event.pid ?? 0,
+                    processStart: records[0].event.processStart ?? 0))
     }
 }
 
 extension PublicKeyLine {
-    static func text(of certificate: Certificate) -> String { "\(certificate.typeName) \(Base64.encode(certificate.encoded))" }
+    static func text(of certificate: Certificate) -> String {
+        "\(certificate.typeName) \(Base64.encode(certificate.encoded))"
+    }
 }
 
 enum Repository {
     /// A file of the repository, which this one is two folders below.
     static func path(_ name: String) -> String {
-        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
             .appendingPathComponent(name).path
     }
 }

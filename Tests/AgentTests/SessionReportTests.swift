@@ -35,13 +35,21 @@ import Testing
     }
 
     @Test func anAccountThatIsNoTextIsKeptWithReplacementCharacters() throws {
-        let bytes = Array("daypass-session=1\0".utf8)
-            + Self.sample.encoded.dropFirst(18).split(separator: 0, omittingEmptySubsequences: false).dropLast()
-            .flatMap { ($0.starts(with: Array("account=".utf8)) ? Array("account=a".utf8) + [0xff, 0x0a] : Array($0)) + [0] }
+        let bytes =
+            Array("daypass-session=1\0".utf8)
+            + Self.sample.encoded.dropFirst(18).split(separator: 0, omittingEmptySubsequences: false)
+            .dropLast()
+            .flatMap {
+                ($0.starts(with: Array("account=".utf8))
+                    ? Array("account=a".utf8) + [0xff, 0x0a] : Array($0)) + [0]
+            }
         #expect(try SessionReport(parsing: bytes).account == "a\u{fffd}\n")
     }
 
-    @Test(arguments: ["pid=0", "pid=2147483648", "pid=-1", "start=18446744073709551615", "uptime=x", "event=opened", "wall="])
+    @Test(arguments: [
+        "pid=0", "pid=2147483648", "pid=-1", "start=18446744073709551615", "uptime=x", "event=opened",
+        "wall=",
+    ])
     func aNumberOutOfItsRangeIsRefused(field: String) {
         let name = field.prefix { $0 != "=" } + "="
         let fields = Self.sample.encoded.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
@@ -53,8 +61,12 @@ import Testing
 
     @Test func fieldsThatAreUnknownOrTwiceOrTooManyAreRefused() {
         let bytes = Self.sample.encoded
-        #expect(throws: ControlProtocolError(.unexpected, "")) { try SessionReport(parsing: bytes + Array("more=1\0".utf8)) }
-        #expect(throws: ControlProtocolError(.unexpected, "")) { try SessionReport(parsing: bytes + Array("pid=1\0".utf8)) }
+        #expect(throws: ControlProtocolError(.unexpected, "")) {
+            try SessionReport(parsing: bytes + Array("more=1\0".utf8))
+        }
+        #expect(throws: ControlProtocolError(.unexpected, "")) {
+            try SessionReport(parsing: bytes + Array("pid=1\0".utf8))
+        }
         #expect(throws: ControlProtocolError.self) { try SessionReport(parsing: bytes + [0]) }
         #expect(throws: ControlProtocolError(.tooLong, "")) {
             try SessionReport(parsing: bytes + (0..<100).flatMap { Array("x\($0)=\0".utf8) })
@@ -65,20 +77,28 @@ import Testing
     }
 
     @Test func aSessionsNameIsThatOfItsProcess() {
-        #expect(Self.sample.sessionID == SessionID.make(
-            boot: "ccbabe09-d208-446c-bc9a-c5658171b936", pid: 4_711, processStart: 8_640_000))
+        #expect(
+            Self.sample.sessionID
+                == SessionID.make(
+                    boot: "ccbabe09-d208-446c-bc9a-c5658171b936", pid: 4_711, processStart: 8_640_000))
         #expect(Self.sample.sessionID.count == 32)
-        #expect(Self.sample.sessionID != SessionID.make(boot: Self.sample.bootID, pid: 4_711, processStart: 8_640_001))
+        #expect(
+            Self.sample.sessionID
+                != SessionID.make(boot: Self.sample.bootID, pid: 4_711, processStart: 8_640_001))
     }
 
     @Test func aKillRequestIsReadBackAndNothingElseIs() throws {
         let request = KillRequest(session: "0f3c", reason: "left the company", actor: "SUDO_USER=bob")
         #expect(try KillRequest(parsing: request.encoded) == request)
         for wrong in [
-            KillRequest(session: "", reason: "r", actor: ""), KillRequest(session: "xyz", reason: "r", actor: ""),
-            KillRequest(session: "0f", reason: "", actor: ""), KillRequest(session: "0F", reason: "r", actor: ""),
+            KillRequest(session: "", reason: "r", actor: ""),
+            KillRequest(session: "xyz", reason: "r", actor: ""),
+            KillRequest(session: "0f", reason: "", actor: ""),
+            KillRequest(session: "0F", reason: "r", actor: ""),
         ] {
-            #expect(throws: ControlProtocolError(.invalidValue, "")) { try KillRequest(parsing: wrong.encoded) }
+            #expect(throws: ControlProtocolError(.invalidValue, "")) {
+                try KillRequest(parsing: wrong.encoded)
+            }
         }
     }
 }

@@ -15,16 +15,21 @@ import Testing
     }
 
     static func report(
-        _ event: SessionReport.Event, pid: Int32 = 10, start: UInt64 = 100, at moment: Moment, boot: String = boot
+        _ event: SessionReport.Event, pid: Int32 = 10, start: UInt64 = 100, at moment: Moment,
+        boot: String = boot
     ) -> SessionEvent {
         let report = SessionReport(
-            event: event, service: "sshd", account: "alice", remoteHost: "", terminal: "ssh", connection: "192.0.2.1 1 192.0.2.2 22",
-            authentication: "password\n", pid: pid, processStart: start, bootID: boot, wallNanoseconds: moment.wall,
+            event: event, service: "sshd", account: "alice", remoteHost: "", terminal: "ssh",
+            connection: "192.0.2.1 1 192.0.2.2 22",
+            authentication: "password\n", pid: pid, processStart: start, bootID: boot,
+            wallNanoseconds: moment.wall,
             bootNanoseconds: moment.boot)
         return SessionEvent(report, via: .pam, authorities: .none)
     }
 
-    private func record(_ event: SessionEvent) -> SessionRecord { SessionRecord(sequence: 1, previous: "", host: "h", event: event) }
+    private func record(_ event: SessionEvent) -> SessionRecord {
+        SessionRecord(sequence: 1, previous: "", host: "h", event: event)
+    }
 
     @Test func aCloseBelongsToItsOpen() {
         var tracker = SessionTracker(boot: Self.boot)
@@ -35,14 +40,18 @@ import Testing
         #expect(tracker.live.isEmpty)
     }
 
-    @Test(arguments: [-500_000, 500_000] as [Int64]) func aWallClockThatJumpsDoesNotChangeADuration(jump: Int64) {
+    @Test(arguments: [-500_000, 500_000] as [Int64]) func aWallClockThatJumpsDoesNotChangeADuration(
+        jump: Int64
+    ) {
         var tracker = SessionTracker(boot: Self.boot)
         _ = tracker.take(Self.report(.open, at: Self.at(5)))
         let close = tracker.take(Self.report(.close, at: Self.at(8, wallAhead: jump)))
         #expect(close.first?.durationMicroseconds == 3_000_000)
     }
 
-    @Test(arguments: [-500_000, 500_000] as [Int64]) func aWallClockThatJumpsDoesNotChangeTheGrace(jump: Int64) {
+    @Test(arguments: [-500_000, 500_000] as [Int64]) func aWallClockThatJumpsDoesNotChangeTheGrace(
+        jump: Int64
+    ) {
         var tracker = SessionTracker(boot: Self.boot)
         _ = tracker.take(Self.report(.open, at: Self.at(5)))
         tracker.look(at: Self.at(6, wallAhead: jump)) { _ in nil }
@@ -113,14 +122,19 @@ import Testing
         var carried = Self.report(.open, pid: 12, at: Self.at(7))
         carried.kind = .carried
         var tracker = SessionTracker(boot: Self.boot)
-        for event in [open, other, carried, Self.report(.close, pid: 11, at: Self.at(8))] { tracker.restore(record(event)) }
+        for event in [open, other, carried, Self.report(.close, pid: 11, at: Self.at(8))] {
+            tracker.restore(record(event))
+        }
         #expect(tracker.live.count == 2)
         #expect(tracker.take(other).isEmpty)
         #expect(tracker.take(Self.report(.close, pid: 11, at: Self.at(8))).isEmpty)
         tracker.look(at: Self.at(20)) { $0 == 10 ? 100 : nil }
         #expect(tracker.missedCloses(at: Self.at(31)).map(\.pid) == [12])
         #expect(tracker.live.values.map(\.open.pid) == [10])
-        #expect(tracker.take(Self.report(.close, pid: 10, at: Self.at(40))).map(\.durationMicroseconds) == [35_000_000])
+        #expect(
+            tracker.take(Self.report(.close, pid: 10, at: Self.at(40))).map(\.durationMicroseconds) == [
+                35_000_000
+            ])
     }
 
     @Test func whatWasOpenWhenTheMachineRestartedEndedThen() {
@@ -138,7 +152,10 @@ import Testing
     @Test func anAgentThatWasToldToStopHadSeenItsSessionsRun() {
         var tracker = SessionTracker(boot: Self.boot)
         tracker.restore(record(Self.report(.open, at: Self.at(5))))
-        tracker.restore(record(SessionEvent(.agentStop, via: .agent, time: Self.at(50).time, uptimeMicroseconds: 50_000_000)))
+        tracker.restore(
+            record(
+                SessionEvent(.agentStop, via: .agent, time: Self.at(50).time, uptimeMicroseconds: 50_000_000))
+        )
         tracker.look(at: Self.at(80)) { _ in nil }
         let missed = tracker.missedCloses(at: Self.at(91))
         #expect(missed.map(\.notBefore) == [Self.at(50).time])
@@ -149,7 +166,8 @@ import Testing
 
     @Test func aSessionThatNobodyToldOfIsRecordedAfterAWhile() {
         var tracker = SessionTracker(boot: Self.boot)
-        let process = SshdProcess(pid: 10, start: 100, account: "alice", connection: "192.0.2.1 1 192.0.2.2 22")
+        let process = SshdProcess(
+            pid: 10, start: 100, account: "alice", connection: "192.0.2.1 1 192.0.2.2 22")
         #expect(tracker.compare([process], at: Self.at(5)).isEmpty)
         #expect(tracker.compare([process], at: Self.at(19)).isEmpty)
         let found = tracker.compare([process], at: Self.at(20))
@@ -159,7 +177,8 @@ import Testing
         // What the hook says later completes it.
         #expect(tracker.take(Self.report(.open, at: Self.at(4))).count == 1)
         #expect(tracker.take(Self.report(.open, at: Self.at(4))).isEmpty)
-        #expect(tracker.take(Self.report(.close, at: Self.at(70))).map(\.durationMicroseconds) == [66_000_000])
+        #expect(
+            tracker.take(Self.report(.close, at: Self.at(70))).map(\.durationMicroseconds) == [66_000_000])
         #expect(tracker.compare([process], at: Self.at(71)).isEmpty)
     }
 

@@ -13,7 +13,7 @@ extension FuzzTarget {
     ] + ofHosts
 
     #if os(Linux)
-        private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine]
+        private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine, sshdConfiguration]
     #else
         private static let ofHosts: [FuzzTarget] = []
     #endif

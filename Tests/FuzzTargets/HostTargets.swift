@@ -20,6 +20,16 @@
             return outcome
         }
 
+        /// A file of sshd's configuration.
+        static let sshdConfiguration = FuzzTarget("sshd-config") { input throws(BrokenProperty) in
+            guard let lines = try attempt({ try ConfigurationLine.parse(input, name: "sshd_config") }) else {
+                return .refused
+            }
+            let count = input.split(separator: UInt8(ascii: "\n")).count
+            try require(lines.count <= count, "a line is at most one directive")
+            return .accepted
+        }
+
         /// A line of `journalctl -o json`.
         static let journalLine = FuzzTarget("journal-line") { input throws(BrokenProperty) in
             guard let read = try attempt({ try SshdLogEntry(journalLine: input) }), let entry = read else {

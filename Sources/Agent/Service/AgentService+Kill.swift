@@ -8,7 +8,9 @@ extension AgentService {
     /// Ends of sessions that are under way at once; more than any administrator asks for.
     private static let maximumKills = 16
 
-    static func answer(error: String) -> [UInt8] { Array(JSONValue.object([.init("error", .string(error))]).text.utf8) }
+    static func answer(error: String) -> [UInt8] {
+        Array(JSONValue.object([.init("error", .string(error))]).text.utf8)
+    }
 
     func takeKill(_ bytes: [UInt8], _ connection: ReportSocket.Connection, at now: Moment) {
         do throws(AgentError) {
@@ -25,7 +27,11 @@ extension AgentService {
             // Record, then act.
             pending.append(event)
             flush(at: now)
-            if let trouble { throw trouble }
+            if let trouble {
+                // It must not be recorded later, for it is not done.
+                if pending.last == event { pending.removeLast() }
+                throw trouble
+            }
             tracker.willKill(kill.session, reason: request.reason)
             kills.append((connection, kill))
         } catch {
@@ -62,13 +68,15 @@ extension SessionKill {
         let found = live.filter { $0.key.hasPrefix(request.session) }
         guard let (id, session) = found.first else {
             throw AgentError(
-                .notFound, "session \(request.session.escapedForTerminal): none that is open begins like that",
+                .notFound,
+                "session \(request.session.escapedForTerminal): none that is open begins like that",
                 hint: "daypass-agent sessions --live")
         }
         guard found.count == 1 else {
             throw AgentError(
                 .invalidRequest,
-                "session \(request.session.escapedForTerminal): \(found.count) open ones begin like that; give more of it")
+                "session \(request.session.escapedForTerminal): \(found.count) open ones begin like that; give more of it"
+            )
         }
         let kill = try SessionKill(id, open: session.open, at: moment)
         var event = session.open

@@ -13,7 +13,8 @@ extension AgentService {
     func acceptConnections(_ ready: Set<Int32>, at now: Moment) {
         // Those that had their time are closed first: whoever holds one open keeps nobody else out for long.
         connections.removeAll { connection, since in
-            guard now.seconds(since: since) >= Self.connectionSeconds, !ready.contains(connection.number) else { return false }
+            guard now.seconds(since: since) >= Self.connectionSeconds, !ready.contains(connection.number)
+            else { return false }
             connection.end()
             return true
         }
@@ -41,7 +42,9 @@ extension AgentService {
         case .nothing: return false
         case .ended: connection.end()
         case .tooLong(let beginning, let size):
-            pending.append(malformed("over \(SessionReport.maximumBytes) bytes", beginning, size: size, via: .pam, at: now))
+            pending.append(
+                malformed(
+                    "over \(SessionReport.maximumBytes) bytes", beginning, size: size, via: .pam, at: now))
             waiting.append(connection)
         case .packet(let bytes):
             if KillRequest.isMeant(by: bytes) {
@@ -123,7 +126,9 @@ extension AgentService {
             if let problem = log.rotationProblem { complain("rotation", problem.reason) }
         } catch {
             if trouble != error || trouble == nil {
-                say("error: \(error.reason); logins stay in the spool and in memory, and are recorded when there is room")
+                say(
+                    "error: \(error.reason); logins stay in the spool and in memory, and are recorded when there is room"
+                )
             }
             trouble = error
             for connection in waiting { connection.end() }

@@ -140,7 +140,9 @@ public final class AgentService {
         for part in parts { ask(part) { () throws(AgentError) in try part.tick(at: now) } }
         flush(at: now)
         notifier.send("READY=1")
-        say("records of \(settings.host.escapedForTerminal) in \(settings.layout.sessions.escapedForTerminal)")
+        say(
+            "records of \(settings.host.escapedForTerminal) in \(settings.layout.sessions.escapedForTerminal)"
+        )
     }
 
     private func stop() {
@@ -160,7 +162,8 @@ public final class AgentService {
     /// Waits for something to do, at most until the next second.
     private func wait(since tick: Moment) -> Set<Int32> {
         var numbers: [Int32] = [signals.number]
-        if connections.count < Self.maximumConnections, trouble == nil || pending.count < Self.maximumPending {
+        if connections.count < Self.maximumConnections, trouble == nil || pending.count < Self.maximumPending
+        {
             numbers.append(socket.descriptor.number)
         }
         if spool.watchNumber >= 0 { numbers.append(spool.watchNumber) }

@@ -44,11 +44,14 @@ public struct KillClient {
         }
         var polled = pollfd(fd: agent.number, events: Int16(POLLIN), revents: 0)
         guard unsafe poll(&polled, 1, Int32(Self.agentSeconds * 1_000)) == 1 else {
-            throw AgentError(.busy, "the agent does not answer; it may have ended the session, see daypass-agent sessions")
+            throw AgentError(
+                .busy, "the agent does not answer; it may have ended the session, see daypass-agent sessions")
         }
         var answer = [UInt8](repeating: 0, count: 8 << 10)
         let count = unsafe recv(agent.number, &answer, answer.count, 0)
-        guard count > 0, let json = try? JSONValue(parsing: Array(answer[..<count]), maximumBytes: answer.count) else {
+        guard count > 0,
+            let json = try? JSONValue(parsing: Array(answer[..<count]), maximumBytes: answer.count)
+        else {
             throw AgentError(.busy, "the agent stopped without an answer")
         }
         if let error = json["error"]?.string { throw AgentError(.notFound, error) }
@@ -56,7 +59,9 @@ public struct KillClient {
     }
 
     /// Without an agent we are the one writer of records.
-    private func killOurselves(_ request: KillRequest) throws(AgentError) -> (session: String, processes: Int64) {
+    private func killOurselves(_ request: KillRequest) throws(AgentError) -> (
+        session: String, processes: Int64
+    ) {
         var tracker = SessionTracker(boot: ProcessTable.bootID())
         let opened = try RecordLog.open(folder: layout.sessions, host: host, at: .now) { tracker.restore($0) }
         var (event, kill) = try SessionKill.prepare(request, tracker.live, by: getuid(), at: .now)

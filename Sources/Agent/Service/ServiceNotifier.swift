@@ -29,7 +29,9 @@ struct ServiceNotifier {
         let descriptor = Descriptor(owning: number)
         let message = Array(state.utf8)
         _ = unsafe withUnixAddress(name) { address, size in
-            unsafe sendto(descriptor.number, message, message.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL), address, size)
+            unsafe sendto(
+                descriptor.number, message, message.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL), address,
+                size)
         }
     }
 
@@ -40,7 +42,9 @@ struct ServiceNotifier {
 }
 
 /// Lends the address of a Unix socket; nil for a path that is too long for one (unix(7)).
-func withUnixAddress<Result>(_ path: [UInt8], _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result? {
+func withUnixAddress<Result>(_ path: [UInt8], _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
+    -> Result?
+{
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let fits = unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in

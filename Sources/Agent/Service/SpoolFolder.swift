@@ -53,9 +53,13 @@ struct SpoolFolder: ~Copyable {
 
     /// The oldest reports, by their names, with more to come when they are ``maximumBatch``.
     func oldest(without skipped: Set<String>) throws(AgentError) -> [(name: String, content: Content)] {
-        let names = (try SystemFiles().list(path) ?? []).filter { !$0.hasPrefix(".") && !skipped.contains($0) }
+        let names = (try SystemFiles().list(path) ?? []).filter {
+            !$0.hasPrefix(".") && !skipped.contains($0)
+        }
         var batch: [(name: String, content: Content)] = []
-        for name in names.prefix(Self.maximumBatch) { if let content = try read(name) { batch.append((name, content)) } }
+        for name in names.prefix(Self.maximumBatch) {
+            if let content = try read(name) { batch.append((name, content)) }
+        }
         return batch
     }
 
@@ -72,7 +76,8 @@ struct SpoolFolder: ~Copyable {
             status.st_uid == 0 || status.st_uid == geteuid(), status.st_size <= SessionReport.maximumBytes
         else {
             return .malformed(
-                reason: "no file, not root's, or too long", bytes: Int(clamping: status.st_size), sha256: hexadecimal(Digest.sha256([])))
+                reason: "no file, not root's, or too long", bytes: Int(clamping: status.st_size),
+                sha256: hexadecimal(Digest.sha256([])))
         }
         let bytes = try file.readAll("\(path)/\(name)", maximumBytes: SessionReport.maximumBytes)
         do throws(ControlProtocolError) {
@@ -93,7 +98,8 @@ struct SpoolFolder: ~Copyable {
 
     /// Removes what hooks that were killed had begun.
     func removeStale(at moment: Moment) {
-        for name in (try? SystemFiles().list(path)) ?? [] where name.hasPrefix(".") && name.hasSuffix(".new") {
+        for name in (try? SystemFiles().list(path)) ?? [] where name.hasPrefix(".") && name.hasSuffix(".new")
+        {
             var status = stat()
             guard unsafe fstatat(folder.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
             let changed = UInt64(clamping: status.st_mtim.tv_sec)

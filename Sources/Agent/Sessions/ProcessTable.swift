@@ -79,7 +79,9 @@ public enum ProcessTable {
     /// The real user ID.
     static func owner(_ pid: Int32) -> UInt32? {
         for line in text("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix("Uid:") {
-            return line.split(whereSeparator: { $0 == "\t" || $0 == " " }).dropFirst().first.flatMap { UInt32($0) }
+            return line.split(whereSeparator: { $0 == "\t" || $0 == " " }).dropFirst().first.flatMap {
+                UInt32($0)
+            }
         }
         return nil
     }
@@ -133,7 +135,8 @@ public enum ProcessTable {
     private static func link(_ path: String) -> String? {
         var target = [CChar](repeating: 0, count: 4 << 10)
         let count = unsafe readlink(path, &target, target.count)
-        return count > 0 ? String(decoding: target[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+        return count > 0
+            ? String(decoding: target[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 }
 

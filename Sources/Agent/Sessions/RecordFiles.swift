@@ -31,7 +31,8 @@ public struct RecordFiles: Sendable {
         let all = try SystemFiles().list(folder) ?? []
         let full = all.filter(Self.isFull)
         guard full.count <= Self.maximumFiles else {
-            throw AgentError(.damaged, "\(folder.escapedForTerminal): over \(Self.maximumFiles) files of records")
+            throw AgentError(
+                .damaged, "\(folder.escapedForTerminal): over \(Self.maximumFiles) files of records")
         }
         return (full, all.contains(Self.current) ? Self.current : nil)
     }

@@ -34,7 +34,8 @@ extension RecordLog {
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw .system("cannot lock", files.path(RecordFiles.lock)) }
             throw AgentError(
-                .busy, "\(files.folder.escapedForTerminal): an agent runs already and has the session records open")
+                .busy,
+                "\(files.folder.escapedForTerminal): an agent runs already and has the session records open")
         }
         return lock
     }

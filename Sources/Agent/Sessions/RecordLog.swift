@@ -185,7 +185,8 @@ public final class RecordLog {
 
         unsafe unlinkat(folder.number, RecordFiles.staged, 0)
         let number = unsafe openat(
-            folder.number, RecordFiles.staged, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+            folder.number, RecordFiles.staged,
+            O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard number >= 0 else { throw .system("cannot create", files.path(RecordFiles.staged)) }
         let next = Descriptor(owning: number)
         do throws(AgentError) {

@@ -57,7 +57,8 @@ struct RecordStart {
             if unreadable > 0 { damage = damage ?? number }
             unreadable = 0
             if let state {
-                let isNext = link.sequence == state.sequence + 1
+                let isNext =
+                    link.sequence == state.sequence + 1
                     && link.previous.utf8.elementsEqual(state.hash.utf8)
                 if !isNext { damage = damage ?? number }
             }

@@ -45,7 +45,8 @@ extension RecordFiles {
             let after = try names()
             if before == after { return result }
         }
-        throw AgentError(.busy, "\(folder.escapedForTerminal): files of records come and go too fast to be verified")
+        throw AgentError(
+            .busy, "\(folder.escapedForTerminal): files of records come and go too fast to be verified")
     }
 
     private func walk(_ names: [String]) throws(AgentError) -> RecordVerification {
@@ -87,7 +88,9 @@ private struct RecordWalk {
             problem("this is no record")
             return
         }
-        if let previous { check(link, after: previous) } else {
+        if let previous {
+            check(link, after: previous)
+        } else {
             first = (file, link, link.json["host"]?.string ?? "")
             result.firstSequence = link.sequence
         }
@@ -103,7 +106,9 @@ private struct RecordWalk {
     private mutating func check(_ link: RecordLink, after previous: (sequence: UInt64, hash: String)) {
         let expected = previous.sequence + 1
         if link.sequence > expected {
-            problem("record \(link.sequence) follows \(previous.sequence): \(link.sequence - expected) are missing")
+            problem(
+                "record \(link.sequence) follows \(previous.sequence): \(link.sequence - expected) are missing"
+            )
         } else if link.sequence < expected {
             problem("record \(link.sequence) follows \(previous.sequence): out of order, or there twice")
         } else if !link.previous.utf8.elementsEqual(previous.hash.utf8) {
@@ -143,7 +148,9 @@ private struct RecordWalk {
         let last = removed.last { $0.sequence + 1 == first.link.sequence }
         result.removedThrough = last?.sequence
         guard let last else {
-            problem("records 1 to \(first.link.sequence - 1) are missing, and no record says that they were removed")
+            problem(
+                "records 1 to \(first.link.sequence - 1) are missing, and no record says that they were removed"
+            )
             return
         }
         if !first.link.previous.utf8.elementsEqual(last.hash.utf8) {

@@ -36,7 +36,8 @@ public struct SessionList: Sendable {
     /// Reads the sessions that were open at `since` or later, in the order in which they began.
     ///
     /// - Parameter isRunning: whether a session's process runs; asked for those that have no end.
-    public init(_ files: RecordFiles, since: RecordTime, isRunning: (SessionEvent) -> Bool) throws(AgentError) {
+    public init(_ files: RecordFiles, since: RecordTime, isRunning: (SessionEvent) -> Bool) throws(AgentError)
+    {
         let names = try files.names()
         // Each file names all sessions that were open when it began, so those before the first that matters don't.
         var chosen: [String] = []
@@ -50,7 +51,8 @@ public struct SessionList: Sendable {
             }
         }
         sessions = sessions.filter { ($0.end?.time ?? since) >= since || $0.event.time >= since }
-        for index in sessions.indices where sessions[index].state == .live && !isRunning(sessions[index].event) {
+        for index in sessions.indices
+        where sessions[index].state == .live && !isRunning(sessions[index].event) {
             sessions[index].state = .gone
         }
     }

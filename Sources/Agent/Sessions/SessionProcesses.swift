@@ -40,7 +40,9 @@ struct SessionProcesses: Sendable {
             connection = nil
         }
         let inside = ProcessTable.descendants(of: pid, in: all)
-        owners = open.account == "root" ? [0] : Set(inside.compactMap { ProcessTable.owner($0.pid) }).subtracting([0])
+        owners =
+            open.account == "root"
+            ? [0] : Set(inside.compactMap { ProcessTable.owner($0.pid) }).subtracting([0])
         audit = Self.ownMark(monitor, all, ProcessTable.auditSession)
         scope = Self.ownMark(monitor, all, ProcessTable.sessionScope)
     }
@@ -54,7 +56,8 @@ struct SessionProcesses: Sendable {
             for process in ProcessTable.descendants(of: monitor.pid, in: all) { found[process.pid] = process }
         }
         // Nothing of a session is older than its monitor.
-        for process in all where process.start >= monitorStart && found[process.pid] == nil && isMarked(process) {
+        for process in all
+        where process.start >= monitorStart && found[process.pid] == nil && isMarked(process) {
             found[process.pid] = process
         }
         return found.values.sorted { $0.pid < $1.pid }

@@ -176,7 +176,9 @@ public struct SessionTracker: Sendable {
             remember(id, Over(hasOpen: true, hasClose: false))
             events.append(missedClose(session, ended, at: moment))
         }
-        return events.sorted { ($0.notAfter ?? $0.time, $0.session ?? "") < ($1.notAfter ?? $1.time, $1.session ?? "") }
+        return events.sorted {
+            ($0.notAfter ?? $0.time, $0.session ?? "") < ($1.notAfter ?? $1.time, $1.session ?? "")
+        }
     }
 
     private func missedClose(_ session: Live, _ ended: Moment, at moment: Moment) -> SessionEvent {
@@ -189,7 +191,8 @@ public struct SessionTracker: Sendable {
         event.notBefore = max(session.seen, open.time)
         event.notAfter = ended.time
         if open.boot == boot {
-            event.reason = session.killed.map { "ended by an administrator: \($0)" }
+            event.reason =
+                session.killed.map { "ended by an administrator: \($0)" }
                 ?? "its process of sshd has ended, and the session hook did not say so"
             let upper = ended.boot / 1_000
             if upper >= open.uptimeMicroseconds {

@@ -53,7 +53,9 @@ extension JSONValue {
         case (.array(let one), .array(let other)): one == other
         case (.object(let one), .object(let other)):
             one.count == other.count
-                && zip(one, other).allSatisfy { $0.name.utf8.elementsEqual($1.name.utf8) && $0.value == $1.value }
+                && zip(one, other).allSatisfy {
+                    $0.name.utf8.elementsEqual($1.name.utf8) && $0.value == $1.value
+                }
         default: false
         }
     }

@@ -59,7 +59,8 @@ extension UnixTime {
         let text = Array(bytes)
         guard text.count == 19, text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-"),
             text[10] == UInt8(ascii: "T"), text[13] == UInt8(ascii: ":"), text[16] == UInt8(ascii: ":"),
-            let year = decimal(text[0..<4]), let month = decimal(text[5..<7]), let day = decimal(text[8..<10]),
+            let year = decimal(text[0..<4]), let month = decimal(text[5..<7]),
+            let day = decimal(text[8..<10]),
             let hour = decimal(text[11..<13]), let minute = decimal(text[14..<16]),
             let second = decimal(text[17..<19]),
             let civil = CivilTime(

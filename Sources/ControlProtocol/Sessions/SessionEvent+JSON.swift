@@ -37,7 +37,8 @@ extension SessionEvent {
         }
         self.init(
             kind, via: via, time: time,
-            uptimeMicroseconds: try fields.need("uptimeMicroseconds", try fields.takeCount("uptimeMicroseconds")))
+            uptimeMicroseconds: try fields.need(
+                "uptimeMicroseconds", try fields.takeCount("uptimeMicroseconds")))
         session = try fields.takeText("session")
         account = try fields.takeText("account")
         service = try fields.takeText("service")
@@ -64,7 +65,9 @@ extension SessionEvent {
         -> RecordTime?
     {
         guard let text = try fields.takeText(name) else { return nil }
-        guard let time = RecordTime(text) else { throw fields.wrong(name, "a time with nine digits behind its point") }
+        guard let time = RecordTime(text) else {
+            throw fields.wrong(name, "a time with nine digits behind its point")
+        }
         return time
     }
 }

@@ -25,7 +25,9 @@ public struct SessionRecord: Sendable, Hashable {
     }
 
     /// What a host's first record has in the place of the line before.
-    public static func genesis(host: String) -> String { hash(Array("daypass session records 1\n\(host)\n".utf8)) }
+    public static func genesis(host: String) -> String {
+        hash(Array("daypass session records 1\n\(host)\n".utf8))
+    }
 
     /// What the record after a line has as ``previous``.
     ///

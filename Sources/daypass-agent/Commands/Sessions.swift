@@ -23,7 +23,8 @@ struct SessionsList: ParsableCommand {
     @Flag(help: "Only sessions that are open.") var live = false
     @Option(help: ArgumentHelp("Sessions that were open within this time (1h, 2d).", valueName: "time"))
     var since = "1d"
-    @Option(help: ArgumentHelp("Only this account's, or this identity's.", valueName: "name")) var user: String?
+    @Option(help: ArgumentHelp("Only this account's, or this identity's.", valueName: "name")) var user:
+        String?
     @Option(help: "text or json.") var format = SessionFormat.text
 
     func validate() throws { _ = try parseSeconds(since) }
@@ -58,13 +59,16 @@ extension SessionSummary {
     /// A line of the table.
     fileprivate func row(now: Moment) -> [String] {
         let certificate = event.certificate
-        let micros = end?.durationMicroseconds ?? (state == .live && now.boot / 1_000 > event.uptimeMicroseconds
-            ? now.boot / 1_000 - event.uptimeMicroseconds : nil)
+        let micros =
+            end?.durationMicroseconds
+            ?? (state == .live && now.boot / 1_000 > event.uptimeMicroseconds
+                ? now.boot / 1_000 - event.uptimeMicroseconds : nil)
         return [
             String(id.prefix(12)), event.account?.escapedForTerminal ?? "-", event.who.escapedForTerminal,
             certificate.map { String($0.serial) } ?? "-",
             (event.source?.address ?? event.remoteHost)?.escapedForTerminal ?? "-",
-            event.time.unixTime.description, micros.map { spell(seconds: $0 / 1_000_000) } ?? "-", state.rawValue,
+            event.time.unixTime.description, micros.map { spell(seconds: $0 / 1_000_000) } ?? "-",
+            state.rawValue,
         ]
     }
 
@@ -78,11 +82,14 @@ extension SessionSummary {
         members.append(.init("identity", certificate.map { .string($0.identity) } ?? .null))
         members.append(.init("keyID", certificate.map { .string($0.keyID) } ?? .null))
         members.append(.init("serial", certificate.map { .string(String($0.serial)) } ?? .null))
-        members.append(.init("from", (event.source?.address ?? event.remoteHost).map(JSONValue.string) ?? .null))
+        members.append(
+            .init("from", (event.source?.address ?? event.remoteHost).map(JSONValue.string) ?? .null))
         members.append(.init("since", .string(event.time.description)))
         members.append(.init("until", end.map { .string(($0.notAfter ?? $0.time).description) } ?? .null))
         members.append(
-            .init("durationMicroseconds", end?.durationMicroseconds.map { .number(Int64(clamping: $0)) } ?? .null))
+            .init(
+                "durationMicroseconds",
+                end?.durationMicroseconds.map { .number(Int64(clamping: $0)) } ?? .null))
         members.append(.init("pid", event.pid.map { .number(Int64($0)) } ?? .null))
         return .object(members)
     }

@@ -48,7 +48,9 @@ extension SessionEvent {
         if !methods.isEmpty { words.append("by \(who.escapedForTerminal)") }
         if let certificate { words.append("serial \(certificate.serial)") }
         if let address = source?.address ?? remoteHost { words.append("from \(address.escapedForTerminal)") }
-        if let durationMicroseconds { words.append("after \(spell(seconds: durationMicroseconds / 1_000_000))") }
+        if let durationMicroseconds {
+            words.append("after \(spell(seconds: durationMicroseconds / 1_000_000))")
+        }
         if let actor { words.append("by \(actor.escapedForTerminal)") }
         if let reason { words.append("(\(reason.escapedForTerminal))") }
         return words.joined(separator: " ")

@@ -21,8 +21,10 @@ struct SessionsKill: ParsableCommand {
     @Option(help: ArgumentHelp("Why; it is recorded.", valueName: "text")) var reason: String
 
     func validate() throws {
-        guard !id.isEmpty, id.utf8.count <= 32, id.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
-            throw ValidationError("\(id.escapedForTerminal): a session's ID has up to 32 lower-case hexadecimal digits")
+        guard !id.isEmpty, id.utf8.count <= 32, id.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) })
+        else {
+            throw ValidationError(
+                "\(id.escapedForTerminal): a session's ID has up to 32 lower-case hexadecimal digits")
         }
         guard !reason.isEmpty, reason.utf8.count <= KillRequest.maximumReasonBytes else {
             throw ValidationError("--reason: 1 to \(KillRequest.maximumReasonBytes) bytes expected")

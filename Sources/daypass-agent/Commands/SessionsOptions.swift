@@ -17,7 +17,9 @@ struct SessionFolders: ParsableArguments {
     @Option(help: ArgumentHelp("Where the agent's socket is.", valueName: "folder"))
     var runtimeFolder = HostLayout().runtime
 
-    var layout: HostLayout { HostLayout(configuration: configFolder, state: stateFolder, runtime: runtimeFolder) }
+    var layout: HostLayout {
+        HostLayout(configuration: configFolder, state: stateFolder, runtime: runtimeFolder)
+    }
     var records: RecordFiles { RecordFiles(folder: layout.sessions) }
 
     func validate() throws {
@@ -39,7 +41,8 @@ func hostName() -> String {
 
 /// Seconds of a span of time like 90s, 15m, 8h, 1d12h or 2w.
 func parseSeconds(_ text: String) throws -> UInt64 {
-    let refusal = ValidationError("\"\(text.escapedForTerminal)\": a time like 90s, 15m, 8h, 1d12h or 2w expected")
+    let refusal = ValidationError(
+        "\"\(text.escapedForTerminal)\": a time like 90s, 15m, 8h, 1d12h or 2w expected")
     let units: [UInt8: UInt64] = [
         UInt8(ascii: "s"): 1, UInt8(ascii: "m"): 60, UInt8(ascii: "h"): 3_600, UInt8(ascii: "d"): 86_400,
         UInt8(ascii: "w"): 604_800,

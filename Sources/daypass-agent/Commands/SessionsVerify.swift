@@ -29,17 +29,21 @@ struct SessionsVerify: ParsableCommand {
 
     private func say(_ result: RecordVerification) {
         for problem in result.problems {
-            Terminal.say("\(problem.file.escapedForTerminal):\(problem.line): \(problem.what.escapedForTerminal)")
+            Terminal.say(
+                "\(problem.file.escapedForTerminal):\(problem.line): \(problem.what.escapedForTerminal)")
         }
         if result.problemCount > result.problems.count {
             Terminal.say("and \(result.problemCount - result.problems.count) more")
         }
-        guard let first = result.firstSequence, let last = result.lastSequence, let hash = result.lastHash else {
+        guard let first = result.firstSequence, let last = result.lastSequence, let hash = result.lastHash
+        else {
             return Terminal.say("no records")
         }
         let verdict = result.isIntact ? "the chain holds" : "THE CHAIN DOES NOT HOLD"
         Terminal.say("\(result.records) records in \(result.files) files, \(first) to \(last): \(verdict)")
-        if let removed = result.removedThrough { Terminal.say("records up to \(removed) were removed by the limits") }
+        if let removed = result.removedThrough {
+            Terminal.say("records up to \(removed) were removed by the limits")
+        }
         Terminal.say("last hash \(hash)")
     }
 
@@ -48,7 +52,8 @@ struct SessionsVerify: ParsableCommand {
         return .object([
             .init("version", 1), .init("intact", .bool(result.isIntact)),
             .init("files", .number(Int64(result.files))), .init("records", number(result.records)),
-            .init("firstSequence", number(result.firstSequence)), .init("lastSequence", number(result.lastSequence)),
+            .init("firstSequence", number(result.firstSequence)),
+            .init("lastSequence", number(result.lastSequence)),
             .init("lastHash", result.lastHash.map(JSONValue.string) ?? .null),
             .init("removedThrough", number(result.removedThrough)),
             .init(
