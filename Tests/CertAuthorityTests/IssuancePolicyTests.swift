@@ -194,4 +194,24 @@ struct IssuancePolicyTests {
         #expect(
             try approved(try review(request)).certificate(serial: 1).fields.principals == ["*.example.com"])
     }
+
+    @Test(arguments: [1, 9, 10, 29_380_019_486_721, 999_999_999_999_999_999, UInt64.max])
+    func theKeyIDThatWasMadeIsApprovedAndItsNeighboursAreNot(serial: UInt64) throws {
+        let approved = try approved(try review(try Sample.userRequest()))
+        let certificate = try approved.certificate(serial: serial)
+        #expect(certificate.fields.keyID == ExactText("alice@example.com#\(serial)"))
+        #expect(approved.isApproval(of: certificate))
+        let neighbours = [
+            "", "#", "\(serial)", "#\(serial)", "alice@example.com", "alice@example.com#",
+            "alice@example.com#0\(serial)", "alice@example.com#\(serial)0", "alice@example.com#\(serial) ",
+            "alice@example.com \(serial)", "alice@example.com##\(serial)", "alice@example.co#\(serial)",
+            "alice@example.coM#\(serial)", "malice@example.com#\(serial)",
+            "alice@example.com#\(serial == 1 ? 2 : serial - 1)", "alice@example.com#\("\(serial)".dropFirst())",
+        ]
+        for keyID in neighbours {
+            var fields = certificate.fields
+            fields.keyID = ExactText(keyID)
+            #expect(!approved.isApproval(of: try UnsignedCertificate(fields)), "\(keyID)")
+        }
+    }
 }

@@ -25,7 +25,7 @@ extension LogEntry {
     ///
     /// - Throws: `.invalidRequest` when they would be over ``maximumBytes``, or could not be read back.
     public func encoded() throws(CertAuthorityError) -> [UInt8] {
-        var writer = WireWriter(reserving: 512)
+        var writer = WireWriter(reserving: expectedBytes)
         writer.write(Self.version)
         switch event {
         case .issuance(let record):
@@ -69,6 +69,12 @@ extension LogEntry {
             throw CertAuthorityError(.invalidRequest, error.reason)
         }
         return writer.bytes
+    }
+
+    /// Room for all of an issuance, and for most others.
+    private var expectedBytes: Int {
+        guard case .issuance(let record) = event else { return 512 }
+        return record.toBeSigned.count + requester.text.string.utf8.count + 18
     }
 
     private func writeHead(_ kind: Kind, to writer: inout WireWriter) {

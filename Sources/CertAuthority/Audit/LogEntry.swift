@@ -13,17 +13,19 @@ public struct LogEntry: Sendable, Hashable {
     public let event: Event
 
     /// What can happen.
+    ///
+    /// All but the frequent one are indirect: an entry of an issuance is handed on by its reference.
     public enum Event: Sendable, Hashable {
         /// A certificate is about to be signed.
         case issuance(UnsignedCertificate)
         /// Policy refused a request.
-        case refusal(RefusalRecord)
+        indirect case refusal(RefusalRecord)
         /// Something is no longer to be trusted.
-        case revocation(RevocationRecord)
+        indirect case revocation(RevocationRecord)
         /// A CA or log key was made, brought or changed.
-        case authority(AuthorityRecord)
+        indirect case authority(AuthorityRecord)
         /// An operator went on from a database that had lost entries.
-        case recovery(RecoveryRecord)
+        indirect case recovery(RecoveryRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

@@ -56,10 +56,17 @@ public struct Issuer: Sendable {
         var drafts: [LedgerDraft] = []
         var refusals: [Int: [String]] = [:]
         drafts.reserveCapacity(requests.count)
+        var authority: (kind: CertificateKind, key: PublicKey)?
         for (number, request) in requests.enumerated() {
             let nonce = Array(random[(number * Self.nonceBytes)..<((number + 1) * Self.nonceBytes)])
-            let authority = try signer(request.kind).publicKey
-            switch policy.review(request, by: authority, revokedKeys: revokedKeys, at: now, nonce: nonce) {
+            let key: PublicKey
+            if let authority, authority.kind == request.kind {
+                key = authority.key
+            } else {
+                key = try signer(request.kind).publicKey
+                authority = (request.kind, key)
+            }
+            switch policy.review(request, by: key, revokedKeys: revokedKeys, at: now, nonce: nonce) {
             case .approved(let approved): drafts.append(.issuance(approved))
             case .refused(let reasons):
                 refusals[number] = reasons
@@ -67,17 +74,12 @@ public struct Issuer: Sendable {
             }
         }
         let recorded = try await ledger.record(drafts, at: milliseconds)
-        var certificates = try sign(recorded).makeIterator()
-        var outcomes: [Outcome] = []
-        outcomes.reserveCapacity(requests.count)
-        for number in requests.indices {
-            if let reasons = refusals[number] {
-                outcomes.append(.refused(reasons))
-            } else if let (certificate, index) = certificates.next() {
-                outcomes.append(.issued(certificate, index: index))
-            }
+        let issued = try sign(recorded)
+        if refusals.isEmpty { return issued }
+        var next = issued.makeIterator()
+        return requests.indices.compactMap { number in
+            if let reasons = refusals[number] { .refused(reasons) } else { next.next() }
         }
-        return outcomes
     }
 
     private func signer(_ kind: CertificateKind) throws(CertAuthorityError) -> any CertificateSigner {
@@ -90,26 +92,33 @@ public struct Issuer: Sendable {
     /// Signs what was recorded, and compares what comes back with it before it leaves.
     private func sign(
         _ recorded: [RecordedIssuance]
-    ) throws(CertAuthorityError) -> [(certificate: Certificate, index: UInt64)] {
-        var signed: [(certificate: Certificate, index: UInt64)] = []
+    ) throws(CertAuthorityError) -> [Outcome] {
+        var signed: [Outcome] = []
         signed.reserveCapacity(recorded.count)
         // Runs of one kind share one opening of the key.
         var start = recorded.startIndex
         while start < recorded.endIndex {
             let kind = recorded[start].certificate.fields.kind
-            let run = recorded[start...].prefix { $0.certificate.fields.kind == kind }
+            var end = start
+            var messages: [[UInt8]] = []
+            messages.reserveCapacity(recorded.count - start)
+            while end < recorded.endIndex, recorded[end].certificate.fields.kind == kind {
+                messages.append(recorded[end].certificate.toBeSigned)
+                end += 1
+            }
             let signer = try signer(kind)
-            let signatures = try signer.sign(run.map(\.certificate.toBeSigned))
-            guard signatures.count == run.count else {
+            let mustVerify = signer.signaturesNeedVerifying
+            let signatures = try signer.sign(messages)
+            guard signatures.count == messages.count else {
                 throw CertAuthorityError(
-                    .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
+                    .signerMismatch, "\(signatures.count) signatures for \(messages.count) certificates")
             }
-            for (issuance, signature) in zip(run, signatures) {
+            for number in start..<end {
                 let certificate = try certificate(
-                    issuance.certificate, signature, verifying: signer.signaturesNeedVerifying)
-                signed.append((certificate, issuance.index))
+                    recorded[number].certificate, signatures[number - start], verifying: mustVerify)
+                signed.append(.issued(certificate, index: recorded[number].index))
             }
-            start = run.endIndex
+            start = end
         }
         return signed
     }

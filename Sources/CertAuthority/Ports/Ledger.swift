@@ -19,7 +19,8 @@ public protocol Ledger: Sendable {
 public struct LedgerDraft: Sendable {
     enum Content: Sendable {
         case issuance(ApprovedIssuance)
-        case event(LogEntry.Event, requester: Identity)
+        // Indirect, as in `LogEntry.Event`: a draft is as large, and copied as fast, as one reference.
+        indirect case event(LogEntry.Event, requester: Identity)
     }
 
     let content: Content
@@ -71,7 +72,7 @@ extension LedgerDraft {
     fileprivate func isRecorded(by entry: LogEntry) -> Bool {
         switch (content, entry.event) {
         case (.issuance(let approved), .issuance(let certificate)):
-            approved.isApproval(of: certificate.fields)
+            approved.isApproval(of: certificate)
         case (.event(let event, _), let recorded): event == recorded
         case (.issuance, _): false
         }
@@ -106,14 +107,15 @@ extension Ledger {
         }
         var recorded: [RecordedIssuance] = []
         recorded.reserveCapacity(receipts.count)
-        for (draft, receipt) in zip(drafts, receipts) {
+        for number in drafts.indices {
+            let index = receipts[number].index
             // A key signs what comes from here: whether it is what policy approved is not left to the store.
-            guard draft.isRecorded(by: receipt.entry) else {
+            guard drafts[number].isRecorded(by: receipts[number].entry) else {
                 throw CertAuthorityError(
-                    .logInconsistent, "the ledger recorded something else as entry \(receipt.index)")
+                    .logInconsistent, "the ledger recorded something else as entry \(index)")
             }
-            guard case .issuance(let certificate) = receipt.entry.event else { continue }
-            recorded.append(RecordedIssuance(certificate, index: receipt.index))
+            guard case .issuance(let certificate) = receipts[number].entry.event else { continue }
+            recorded.append(RecordedIssuance(certificate, index: index))
         }
         return recorded
     }

@@ -29,6 +29,11 @@ public final class IssuanceRequest: Sendable {
     /// Who asks.
     public let requester: Identity
 
+    // What the subject asks for, where policy and certificate can reach it without a copy of the subject.
+    let permissions: Set<Permission>
+    let criticalOptions: [CertificateOption]
+    let extensions: [CertificateOption]
+
     public init(
         key: PublicKey, subject: Subject, identity: Identity, principals: PrincipalSet,
         validFrom: UnixTime? = nil, lifetime: UInt64? = nil, requester: Identity
@@ -56,6 +61,13 @@ public final class IssuanceRequest: Sendable {
         self.validFrom = validFrom
         self.lifetime = lifetime
         self.requester = requester
+        switch subject {
+        case .user(let options):
+            permissions = options.permissions
+            criticalOptions = options.criticalOptions
+            extensions = options.allExtensions
+        case .host: (permissions, criticalOptions, extensions) = ([], [], [])
+        }
     }
 
     /// User or host.

@@ -64,7 +64,7 @@ public struct Certificate: Sendable {
     ///
     /// - Throws: `.typeMismatch`, naming the first field that differs.
     public init(expecting unsigned: UnsignedCertificate, signature: Signature) throws(SSHWireError) {
-        let (fields, toBeSigned) = (unsigned.fields, unsigned.toBeSigned)
+        let toBeSigned = unsigned.toBeSigned
         var writer = WireWriter(reserving: toBeSigned.count + signature.blob.count + 64)
         writer.writeRaw(toBeSigned)
         writer.writeNested { signature.write(to: &$0) }
@@ -74,14 +74,14 @@ public struct Certificate: Sendable {
                 "certificate: \(writer.bytes.count) bytes, at most \(Limits.keyBlobBytes) are allowed")
         }
         var reader = WireReader(writer.bytes.span)
-        if let difference = try fields.firstDifference(readFrom: &reader) {
+        if let difference = try unsigned.firstDifference(readFrom: &reader) {
             throw SSHWireError(.typeMismatch, "its \(difference) is not what was expected")
         }
         guard reader.offset == toBeSigned.count else {
             throw SSHWireError(
                 .trailingBytes, "\(toBeSigned.count) bytes were signed, \(reader.offset) expected")
         }
-        guard signature.algorithm.keyType == fields.signatureKey.keyType else {
+        guard signature.algorithm.keyType == unsigned.fields.signatureKey.keyType else {
             throw SSHWireError(.typeMismatch, "its signature algorithm is not its signature key's")
         }
         self.unsigned = unsigned

@@ -1,6 +1,14 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 extension CertificateFields {
     /// Refuses what a parser would refuse if it met these fields in a certificate, for whoever does not parse what it
     /// has made.
@@ -30,8 +38,18 @@ private func checkCount(_ count: Int, _ maximum: Int, _ field: StaticString) thr
 
 private func checkText(_ text: ExactText, _ maximum: Int, _ field: StaticString) throws(SSHWireError) {
     try checkCount(text.string.utf8.count, maximum, field)
-    let holdsNUL = unsafe text.string.utf8.withContiguousStorageIfAvailable { unsafe $0.contains(0) }
-    guard !(holdsNUL ?? text.string.utf8.contains(0)) else { throw SSHWireError(.notText, "\(field): NUL") }
+    guard !text.holdsNUL else { throw SSHWireError(.notText, "\(field): NUL") }
+}
+
+extension ExactText {
+    fileprivate var holdsNUL: Bool {
+        withBytes { bytes in
+            unsafe bytes.withUnsafeBufferPointer { bytes in
+                guard let start = bytes.baseAddress else { return false }
+                return unsafe memchr(start, 0, bytes.count) != nil
+            }
+        }
+    }
 }
 
 private func checkOptions(_ options: [CertificateOption], _ field: StaticString) throws(SSHWireError) {

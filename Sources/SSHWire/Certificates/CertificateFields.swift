@@ -65,7 +65,9 @@ public struct CertificateFields: Sendable, Hashable {
 
     /// The bytes that the CA signs: the certificate up to its signature.
     public var toBeSigned: [UInt8] {
-        var writer = WireWriter(reserving: 512)
+        // About what most need: a log keeps these bytes in memory until they are on disk.
+        var writer = WireWriter(
+            reserving: key.encoded.count + signatureKey.encoded.count + nonce.count + 256)
         writer.writeString(key.keyType.certificateName)
         writer.writeString(nonce)
         key.material.writeFields(to: &writer)

@@ -16,7 +16,9 @@ public final class UnsignedCertificate: Sendable {
     /// - Throws: what parsing would: a limit that is exceeded, options that are out of order or repeated.
     public convenience init(_ fields: CertificateFields) throws(SSHWireError) {
         try fields.checkForm()
-        self.init(uncheckedFields: fields, toBeSigned: fields.toBeSigned)
+        // Before the fields are handed on: they are then moved, not copied.
+        let toBeSigned = fields.toBeSigned
+        self.init(uncheckedFields: fields, toBeSigned: toBeSigned)
     }
 
     /// Parses what a CA signs, to its last byte.

@@ -34,6 +34,15 @@ public struct ExactText: Sendable {
         self.string = text
     }
 
+    /// Lends the bytes, without a copy wherever Swift holds them in one run.
+    @inlinable
+    public func withBytes<Value>(_ body: (Span<UInt8>) -> Value) -> Value {
+        let value = unsafe string.utf8.withContiguousStorageIfAvailable { bytes in
+            unsafe body(Span(_unsafeElements: bytes))
+        }
+        return value ?? body(Array(string.utf8).span)
+    }
+
     /// True when there is no byte in it.
     public var isEmpty: Bool { string.isEmpty }
 }

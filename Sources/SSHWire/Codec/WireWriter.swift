@@ -13,7 +13,10 @@ public struct WireWriter: Sendable {
     public init(reserving capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
     /// Appends bytes as they are.
-    public mutating func writeRaw(_ raw: [UInt8]) { bytes += raw }
+    public mutating func writeRaw(_ raw: [UInt8]) {
+        // Lent, not handed over: `+=` retains and releases the array, which costs more than a short copy.
+        unsafe raw.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    }
 
     /// Appends bytes as they are.
     public mutating func writeRaw(_ raw: Span<UInt8>) {
@@ -25,7 +28,11 @@ public struct WireWriter: Sendable {
 
     /// Appends a big-endian 32-bit number.
     public mutating func write(_ value: UInt32) {
-        unsafe withUnsafeBytes(of: value.bigEndian) { unsafe bytes.append(contentsOf: $0) }
+        // Four short appends are inlined; one of four bytes is a call.
+        bytes.append(UInt8(truncatingIfNeeded: value >> 24))
+        bytes.append(UInt8(truncatingIfNeeded: value >> 16))
+        bytes.append(UInt8(truncatingIfNeeded: value >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: value))
     }
 
     /// Appends a big-endian 64-bit number.
@@ -36,7 +43,7 @@ public struct WireWriter: Sendable {
     /// Appends a `string`.
     public mutating func writeString(_ content: [UInt8]) {
         write(UInt32(content.count))
-        bytes += content
+        writeRaw(content)
     }
 
     /// Appends a `string` of UTF-8 text.
@@ -56,8 +63,11 @@ public struct WireWriter: Sendable {
         write(UInt32(0))
         try body(&self)
         let length = UInt32(bytes.count - start - 4)
-        for (index, shift) in [24, 16, 8, 0].enumerated() {
-            bytes[start + index] = UInt8(truncatingIfNeeded: length >> UInt32(shift))
+        // Nothing was written: the 0 that stands there is right.
+        guard length > 0 else { return }
+        unsafe bytes.withUnsafeMutableBytes { bytes in
+            // The four bytes at `start` were written above.
+            unsafe bytes.storeBytes(of: length.bigEndian, toByteOffset: start, as: UInt32.self)
         }
     }
 

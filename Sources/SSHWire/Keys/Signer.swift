@@ -42,9 +42,7 @@ import CSodium
         }
         switch publicKey.material {
         case .ed25519:
-            var blob: [UInt8] = []
-            try signEd25519(message, appendingTo: &blob)
-            return Signature(algorithm, blob: blob)
+            return Signature(algorithm, blob: try ed25519Signature(message))
         case .ecdsa(let curve, _):
             let der = try unsafe loaded.get().sign(message, digest: curve.digest)
             return Signature(algorithm, blob: try sshSignature(fromDER: der))
@@ -78,20 +76,39 @@ import CSodium
     private borrowing func withEd25519Signature(
         _ message: Span<UInt8>, _ body: (Span<UInt8>) -> Void
     ) throws(SSHWireError) {
+        let key = try unsafe ed25519Key()
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(crypto_sign_BYTES)) { buffer in
+            unsafe write(signatureOver: message, by: key, to: buffer)
+            unsafe body(Span(_unsafeElements: UnsafeBufferPointer(buffer)))
+        }
+    }
+
+    private borrowing func ed25519Signature(_ message: Span<UInt8>) throws(SSHWireError) -> [UInt8] {
+        let key = try unsafe ed25519Key()
+        return unsafe [UInt8](unsafeUninitializedCapacity: Int(crypto_sign_BYTES)) { buffer, count in
+            unsafe write(signatureOver: message, by: key, to: buffer)
+            count = Int(crypto_sign_BYTES)
+        }
+    }
+
+    private borrowing func ed25519Key() throws(SSHWireError) -> UnsafePointer<UInt8> {
         guard case .ed25519 = publicKey.material, unsafe secret.count == Int(crypto_sign_SECRETKEYBYTES),
             let key = unsafe secret.assumingMemoryBound(to: UInt8.self).baseAddress
         else {
             throw SSHWireError(
                 .typeMismatch, "signature: Ed25519 asked for, but the key is \(publicKey.keyType.rawValue)")
         }
-        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(crypto_sign_BYTES)) { buffer in
-            guard let signature = buffer.baseAddress else { return }
-            unsafe message.withUnsafeBufferPointer { message in
-                // It can't fail: libsodium returns a status only because other schemes' might.
-                _ = unsafe crypto_sign_detached(
-                    signature, nil, message.baseAddress, UInt64(message.count), key)
-            }
-            unsafe body(Span(_unsafeElements: UnsafeBufferPointer(buffer)))
-        }
+        return unsafe key
+    }
+}
+
+/// Writes the 64 bytes of a signature; `buffer` has room for them, and `key` is an open secret key.
+private func write(
+    signatureOver message: Span<UInt8>, by key: UnsafePointer<UInt8>, to buffer: UnsafeMutableBufferPointer<UInt8>
+) {
+    guard let signature = buffer.baseAddress else { return }
+    unsafe message.withUnsafeBufferPointer { message in
+        // It can't fail: libsodium returns a status only because other schemes' might.
+        _ = unsafe crypto_sign_detached(signature, nil, message.baseAddress, UInt64(message.count), key)
     }
 }
