@@ -15,9 +15,13 @@ final class SessionScene: Sendable {
     let service: PAMService
     let server: PrivateSSHD
     let layout: HostLayout
+    /// sshd's program, which no other test's sshd is: the agent tells them apart by it.
+    let program: String
     private let agent = Mutex<ChildProcess?>(nil)
+    private let beside = Mutex<[ChildProcess]>([])
 
-    init(extraLines: [String] = [], keyID: String = "alice@example.org#7") throws {
+    /// - Parameter accounts: names that exist on this sshd's host only, each an ordinary account with /bin/sh.
+    init(accounts: [String] = [], extraLines: [String] = [], keyID: String = "alice@example.org#7") throws {
         let folder = try TemporaryFolder()
         self.folder = folder
         for name in ["ca", "user", "static"] {
@@ -29,7 +33,7 @@ final class SessionScene: Sendable {
         try Tool.run(
             "ssh-keygen",
             [
-                "-q", "-s", folder.path("ca"), "-I", keyID, "-n", Running.userName, "-z", "7",
+                "-q", "-s", folder.path("ca"), "-I", keyID, "-n", ([Running.userName] + accounts).joined(separator: ","), "-z", "7",
                 "-V", "-1m:+1h", "\(key).pub",
             ]
         ).orThrow("sign")
@@ -42,11 +46,30 @@ final class SessionScene: Sendable {
         service = try PAMService(session: [
             "session optional \(PAMModule.path()) socket=\(layout.sessionSocket) spool=\(layout.spool)"
         ])
+        // sshd's PAM service is the name that it was started by.
+        program = "\(try folder.makeFolder("bin", mode: 0o755))/\(service.name)"
+        try FileManager.default.copyItem(atPath: Tool.find("sshd"), toPath: program)
+        let starter = try accounts.isEmpty ? program : Self.starter(folder, program, accounts)
         server = try PrivateSSHD(
             .init(
                 trustedUserCAKeys: layout.userCAKeys, authorizedKeysFile: folder.path("authorized_keys"),
                 extraLines: extraLines + service.configuration + ["ExposeAuthInfo yes", "MaxStartups 500"],
-                program: service.sshd))
+                program: starter))
+        if !accounts.isEmpty { try folder.setMode(0o711, of: ".") }
+    }
+
+    /// A script that starts sshd in a mount namespace of its own, in which the accounts exist.
+    private static func starter(_ folder: TemporaryFolder, _ program: String, _ accounts: [String]) throws -> String {
+        let passwd = try String(contentsOfFile: "/etc/passwd", encoding: .utf8)
+        let added = accounts.enumerated().map { "\($1):x:\(54_321 + $0):\(54_321 + $0)::/:/bin/sh\n" }
+        try folder.write(passwd + added.joined(), to: "passwd", mode: 0o644)
+        let script = """
+            #!/bin/sh
+            [ "$1" = -V ] && exec \(program) "$@"
+            exec unshare -m sh -c 'mount --bind \(folder.path("passwd")) /etc/passwd && exec \(program) "$@"' sh "$@"
+
+            """
+        return try folder.write(script, to: "sshd-with-accounts", mode: 0o755)
     }
 
     deinit { stopAgent(SIGKILL) }
@@ -63,7 +86,7 @@ final class SessionScene: Sendable {
         let command = launcher + [try BuiltProduct.path("daypass-agent"), "run", "--host-id", "web1"] + folders + arguments
         let process = try ChildProcess(
             command[0],
-            Array(command[1...]) + (arguments.contains("--sshd-binary") ? [] : ["--sshd-binary", "/nowhere"]),
+            Array(command[1...]) + ["--sshd-binary", program],
             log: folder.path("agent.log"))
         agent.withLock { $0 = process }
         try wait("the agent to listen") {
@@ -82,8 +105,21 @@ final class SessionScene: Sendable {
 
     var agentPID: Int32? { agent.withLock { $0?.pid } }
 
-    func login(_ command: String = "true", key: String? = nil, options: [String] = []) throws -> ToolResult {
-        try server.login(identity: key ?? self.key, extraOptions: options, command: command)
+    func login(_ command: String = "true", user: String? = nil, key: String? = nil, options: [String] = []) throws
+        -> ToolResult
+    {
+        try server.login(user: user, identity: key ?? self.key, extraOptions: options, command: command)
+    }
+
+    /// Logs in beside the test, with a command that goes on; it ends with the scene.
+    func loginBeside(_ command: String, user: String? = nil) throws {
+        let arguments = [
+            "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(server.knownHosts)", "-o",
+            "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "ControlPath=none", "-i", key, "-p", "\(server.port)", "-l",
+            user ?? Running.userName, PrivateSSHD.address, command,
+        ]
+        let client = try ChildProcess(Tool.find("ssh"), arguments)
+        beside.withLock { $0.append(client) }
     }
 
     /// Runs one of the agent's commands.

@@ -34,14 +34,14 @@ public struct SshdProcess: Sendable, Hashable {
         let children = Dictionary(grouping: ours, by: \.parent)
         var found: [SshdProcess] = []
         for process in ours where ProcessTable.owner(process.pid) == 0 {
-            guard let title = Title(ProcessTable.title(process.pid)) else { continue }
+            guard let title = Title(of: process.pid) else { continue }
             switch title.mark {
             case "[priv]":
                 guard (children[process.pid] ?? []).contains(where: { holdsSession($0.pid, title.name) }) else {
                     continue
                 }
             case nil:
-                guard title.terminal != nil, Title(ProcessTable.title(process.parent))?.mark != "[priv]"
+                guard title.terminal != nil, Title(of: process.parent)?.mark != "[priv]"
                 else { continue }
             default: continue
             }
@@ -56,7 +56,7 @@ public struct SshdProcess: Sendable, Hashable {
     }
 
     private static func holdsSession(_ pid: Int32, _ account: String) -> Bool {
-        guard let title = Title(ProcessTable.title(pid)), title.name == account, title.mark == nil else {
+        guard let title = Title(of: pid), title.name == account, title.mark == nil else {
             return false
         }
         return account == "root" || ProcessTable.owner(pid) != 0
@@ -70,16 +70,22 @@ public struct SshdProcess: Sendable, Hashable {
         return name == "sshd" || name == "sshd-session"
     }
 
-    /// A process title: "sshd: alice [priv]", "sshd: alice@pts/1", "sshd-session: alice@notty".
+    /// A process title: "sshd: alice [priv]", "sshd: alice@pts/1", "sshd-session: alice@notty". It begins with the name
+    /// by which the program was started.
     struct Title {
         let name: String
         let terminal: String?
         /// What stands in brackets at its end.
         let mark: String?
 
-        init?(_ text: String) {
-            guard let prefix = ["sshd: ", "sshd-session: "].first(where: text.hasPrefix) else { return nil }
-            var rest = text.dropFirst(prefix.count)
+        init?(of pid: Int32) {
+            guard let program = ProcessTable.executable(pid)?.split(separator: "/").last else { return nil }
+            self.init(ProcessTable.title(pid), program: program)
+        }
+
+        init?(_ text: String, program: Substring) {
+            guard text.hasPrefix("\(program): ") else { return nil }
+            var rest = text.dropFirst(program.count + 2)
             if rest.last == "]", let open = rest.lastIndex(of: "["), open > rest.startIndex,
                 rest[rest.index(before: open)] == " "
             {
