@@ -109,7 +109,7 @@ public struct PrincipalsFolder: Sendable {
             let known = record[path]
             record[path] = TrustRecord.File(
                 path: path, kind: .whole, original: known == nil ? before : known?.original,
-                sha256: Digest.sha256(after.bytes), attributes: after.attributes, addedNewline: false)
+                sha256: Digest.sha256(after.bytes), attributes: after.attributes)
         } else {
             record[path] = nil
         }

@@ -10,11 +10,6 @@ enum TrustBlock {
     private static let beginMark = Array("# BEGIN daypass".utf8)
     private static let endMark = Array("# END daypass".utf8)
 
-    /// Where a block stands.
-    enum Position: String, Sendable, Hashable {
-        case top, end
-    }
-
     /// A block's place in a file.
     struct Place: Sendable, Hashable {
         /// Its bytes, with both marks and the last line's ending.
@@ -57,40 +52,21 @@ enum TrustBlock {
         return Place(range: start.offset..<end.offset, lines: start.line...end.line)
     }
 
-    /// The content without the block, and whether a line ending was added in front of it: then that goes too.
-    static func remove(from content: [UInt8], name: String, addedNewline: Bool) throws(AgentError) -> [UInt8]
-    {
+    /// The content without the block.
+    static func remove(from content: [UInt8], name: String) throws(AgentError) -> [UInt8] {
         guard let place = try find(in: content, name: name) else { return content }
-        var front = content[..<place.range.lowerBound]
-        let back = content[place.range.upperBound...]
-        if addedNewline, back.isEmpty, front.last == UInt8(ascii: "\n") { front.removeLast() }
-        return Array(front + back)
+        return Array(content[..<place.range.lowerBound] + content[place.range.upperBound...])
     }
 
-    /// The content with a block of these lines, in the place of the one that is there, or at its position.
+    /// The content with a block of these lines, in the place of the one that is there, or at the top.
     ///
-    /// - Parameter moves: puts the block at its position even if there is one.
-    /// - Returns: also whether a line ending was added in front of a new block.
+    /// - Parameter moves: puts the block at the top even if there is one.
     static func put(
-        _ lines: [String], into content: [UInt8], at position: Position, moves: Bool = false, name: String
-    ) throws(AgentError) -> (content: [UInt8], addedNewline: Bool?) {
+        _ lines: [String], into content: [UInt8], moves: Bool = false, name: String
+    ) throws(AgentError) -> [UInt8] {
         let block = text(lines)
-        var content = content
-        if let place = try find(in: content, name: name) {
-            let rest = content[..<place.range.lowerBound] + content[place.range.upperBound...]
-            guard moves else {
-                return (
-                    Array(content[..<place.range.lowerBound] + block + content[place.range.upperBound...]),
-                    nil
-                )
-            }
-            content = Array(rest)
-        }
-        switch position {
-        case .top: return (block + content, false)
-        case .end:
-            let needsNewline = content.last.map { $0 != UInt8(ascii: "\n") } ?? false
-            return (content + (needsNewline ? [UInt8(ascii: "\n")] : []) + block, needsNewline)
-        }
+        guard let place = try find(in: content, name: name) else { return block + content }
+        let (front, back) = (content[..<place.range.lowerBound], content[place.range.upperBound...])
+        return moves ? block + front + back : front + block + back
     }
 }

@@ -95,7 +95,8 @@ struct TrustConflicts {
     /// Says which weaker or stronger settings ours replace.
     private mutating func noteOverridden(_ lines: [(keyword: String, value: String)]) {
         for line in lines {
-            guard !["TrustedUserCAKeys", "RevokedKeys", "AuthorizedPrincipalsFile"].contains(line.keyword),
+            guard !["TrustedUserCAKeys", "RevokedKeys"].contains(line.keyword),
+                !line.keyword.hasPrefix("AuthorizedPrincipals"),
                 line.keyword != "HostKey", line.keyword != "HostCertificate", let other = first(line.keyword),
                 !Self.isSame(line.keyword, other.value, line.value)
             else { continue }

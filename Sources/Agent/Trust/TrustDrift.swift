@@ -97,7 +97,7 @@ public struct TrustDrift {
         case layout.hostCertificate: "HostCertificate"
         case let path where path.hasPrefix(layout.principals + "/"):
             "principals of \(path.dropFirst(layout.principals.count + 1))"
-        default: file.kind == .endBlock ? "session hook" : "sshd's settings"
+        default: file.kind == .hookBlock ? "session hook" : "sshd's settings"
         }
     }
 

@@ -200,7 +200,7 @@ struct TrustInstallation {
         let known = record[path]
         // Without a record, what is there as we would write it is what an earlier install left.
         let original = known != nil ? known?.original : before == after ? nil : before
-        try want(path, .whole, before, after, original: original, block: nil, addedNewline: false, purpose)
+        try want(path, .whole, before, after, original: original, block: nil, purpose)
     }
 
     private mutating func wantPrincipals() throws(AgentError) {
@@ -231,7 +231,7 @@ struct TrustInstallation {
         guard record[path] == nil, let content = try files.read(path) else { return }
         record[path] = TrustRecord.File(
             path: path, kind: .whole, original: content, sha256: Digest.sha256(content.bytes),
-            attributes: content.attributes, addedNewline: false)
+            attributes: content.attributes)
         notes.append(
             "\(path.escapedForTerminal) was there before and stays; it says who may enter the account: "
                 + String(decoding: content.bytes.prefix(256), as: UTF8.self).split(
@@ -246,29 +246,26 @@ struct TrustInstallation {
             configuration, own, sshd.configuration, lines.map(\.keyword), files)
         switch placement {
         case .dropIn(let path):
-            try wantBlock(path, texts, .top, moves: false, "sshd's settings, in a file that it includes")
+            try wantBlock(path, .settingsBlock, texts, moves: false, "sshd's settings, in a file that it includes")
         case .mainFile(let moves):
             try wantBlock(
-                sshd.configuration, texts, .top, moves: moves,
+                sshd.configuration, .settingsBlock, texts, moves: moves,
                 "sshd's settings, at the top of its configuration, where they win")
         }
     }
 
     /// Wants a block of ours in a file that may have lines of others.
     private mutating func wantBlock(
-        _ path: String, _ texts: [String], _ position: TrustBlock.Position, moves: Bool, _ purpose: String
+        _ path: String, _ kind: TrustRecord.File.Kind, _ texts: [String], moves: Bool, _ purpose: String
     ) throws(AgentError) {
         let before = try files.read(path)
         let known = record[path]
-        let put = try TrustBlock.put(texts, into: before?.bytes ?? [], at: position, moves: moves, name: path)
         let after = FileContent(
-            put.content,
+            try TrustBlock.put(texts, into: before?.bytes ?? [], moves: moves, name: path),
             before?.attributes ?? FileAttributes(mode: 0o644, owner: settings.owner, group: settings.group))
-        let addedNewline = put.addedNewline ?? known?.addedNewline ?? false
         var original: FileContent?
         if let before {
-            let rest = try TrustBlock.remove(
-                from: before.bytes, name: path, addedNewline: known?.addedNewline ?? false)
+            let rest = try TrustBlock.remove(from: before.bytes, name: path)
             let isOurs = known.map { $0.original == nil } ?? (rest != before.bytes)
             // Only our block in it: we made the file, or removing the block leaves nothing anyhow.
             original =
@@ -276,13 +273,12 @@ struct TrustInstallation {
                 ? nil : FileContent(rest, known?.original?.attributes ?? before.attributes)
         }
         try want(
-            path, position == .top ? .topBlock : .endBlock, before, after, original: original,
-            block: TrustBlock.text(texts), addedNewline: addedNewline, purpose)
+            path, kind, before, after, original: original, block: TrustBlock.text(texts), purpose)
     }
 
     private mutating func want(
         _ path: String, _ kind: TrustRecord.File.Kind, _ before: FileContent?, _ after: FileContent,
-        original: FileContent?, block: [UInt8]?, addedNewline: Bool, _ purpose: String
+        original: FileContent?, block: [UInt8]?, _ purpose: String
     ) throws(AgentError) {
         guard (original?.bytes.count ?? 0) <= TrustRecord.maximumOriginalBytes else {
             throw AgentError(
@@ -293,8 +289,7 @@ struct TrustInstallation {
         wanted.insert(path)
         record[path] = TrustRecord.File(
             path: path, kind: kind, original: original, sha256: Digest.sha256(after.bytes),
-            block: block.map { String(decoding: $0, as: UTF8.self) }, attributes: after.attributes,
-            addedNewline: addedNewline)
+            block: block.map { String(decoding: $0, as: UTF8.self) }, attributes: after.attributes)
         if before != after {
             steps.append(Plan.Step(.file(path: path, before: before, after: after), purpose))
         }
@@ -359,14 +354,16 @@ struct TrustInstallation {
                 notes.append("\(module.escapedForTerminal) does not exist: \(reading)")
                 return
             }
-            let others = try TrustBlock.remove(from: content.bytes, name: path, addedNewline: false)
+            let others = try TrustBlock.remove(from: content.bytes, name: path)
             if SessionModule.isNamed(in: others) {
                 notes.append(
                     "\(path.escapedForTerminal) names \(SessionModule.name) already, outside of our block")
                 return
             }
+            // Above every other session line: pam_env may take variables from a file in the account's home
+            // (user_readenv), and what sshd says about the login is a variable too.
             try wantBlock(
-                path, ["session optional \(SessionModule.argument(module))"], .end, moves: false,
+                path, .hookBlock, ["session optional \(SessionModule.argument(module))"], moves: true,
                 "the session hook, which never keeps anybody out")
         }
     }

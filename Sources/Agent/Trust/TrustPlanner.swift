@@ -37,10 +37,18 @@ public enum TrustPlanner {
 
     /// Our lines of sshd_config(5), but for those with `HostKey`.
     static func lines(_ settings: TrustSettings, _ layout: HostLayout) -> [(keyword: String, value: String)] {
-        var lines = [
-            ("TrustedUserCAKeys", layout.userCAKeys), ("RevokedKeys", layout.revokedKeys),
-            ("AuthorizedPrincipalsFile", layout.principals + "/%u"), ("ExposeAuthInfo", "yes"),
-        ]
+        var lines = [("TrustedUserCAKeys", layout.userCAKeys), ("RevokedKeys", layout.revokedKeys)]
+        if let check = settings.onlineCheck {
+            // Both would be an "or": sshd takes whoever either of them lets in.
+            lines += [
+                ("AuthorizedPrincipalsFile", "none"),
+                ("AuthorizedPrincipalsCommand", "\(check.program) authorize %u %k"),
+                ("AuthorizedPrincipalsCommandUser", check.account.text),
+            ]
+        } else {
+            lines.append(("AuthorizedPrincipalsFile", layout.principals + "/%u"))
+        }
+        lines.append(("ExposeAuthInfo", "yes"))
         lines += settings.restrictions.map { ($0.keyword, $0.value) }
         if settings.hostIdentity?.certificate != nil {
             lines.append(("HostCertificate", layout.hostCertificate))

@@ -75,13 +75,12 @@ extension TrustRecord.File {
             let kind = value["kind"]?.string.flatMap({ Kind(rawValue: $0) }),
             let sha256 = value["sha256"]?.string.flatMap(bytes(ofBase64:)),
             let attributes = value["attributes"].flatMap({ FileAttributes($0) }),
-            let addedNewline = value["addedNewline"]?.bool, let originalValue = value["original"]
+            let originalValue = value["original"]
         else { return nil }
         self.path = path
         self.kind = kind
         self.sha256 = sha256
         self.attributes = attributes
-        self.addedNewline = addedNewline
         if kind != .whole {
             guard let block = value["block"]?.string else { return nil }
             self.block = block
@@ -101,7 +100,6 @@ extension TrustRecord.File {
         ]
         if let block { members.append(.init("block", .string(block))) }
         members.append(.init("attributes", attributes.recorded))
-        members.append(.init("addedNewline", .bool(addedNewline)))
         let original: JSONValue =
             if let original = self.original {
                 .object([

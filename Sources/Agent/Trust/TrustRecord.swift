@@ -8,8 +8,8 @@ struct TrustRecord: Sendable, Hashable {
         enum Kind: String, Sendable {
             /// All of it is ours.
             case whole
-            /// Ours are the lines of a block at the top, or at the end.
-            case topBlock, endBlock
+            /// Ours are the lines of a block: sshd's settings, or the session hook.
+            case settingsBlock, hookBlock
         }
 
         var path: String
@@ -22,8 +22,6 @@ struct TrustRecord: Sendable, Hashable {
         var block: String?
         /// The owner and mode that it was written with.
         var attributes: FileAttributes
-        /// True when a line ending was added to the original.
-        var addedNewline: Bool
     }
 
     /// Every file that we wrote.

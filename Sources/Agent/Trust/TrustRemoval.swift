@@ -20,8 +20,8 @@ struct TrustRemoval {
             guard let content = try files.read(path) else { continue }
             ours.append(
                 TrustRecord.File(
-                    path: path, kind: .topBlock, original: nil, sha256: [], attributes: content.attributes,
-                    addedNewline: false))
+                    path: path, kind: .settingsBlock, original: nil, sha256: [],
+                    attributes: content.attributes))
         }
         // sshd's files first: what they name must be there until they don't.
         let inner = ours.filter { $0.path.hasPrefix(layout.configuration + "/") }
@@ -70,9 +70,8 @@ struct TrustRemoval {
             after = file.original
             if after != nil { after?.attributes = attributes }
             if !isUntouched { purpose += "; it was changed since" }
-        case .topBlock, .endBlock:
-            let rest = try TrustBlock.remove(
-                from: before.bytes, name: file.path, addedNewline: file.addedNewline)
+        case .settingsBlock, .hookBlock:
+            let rest = try TrustBlock.remove(from: before.bytes, name: file.path)
             if isUntouched, let original = file.original {
                 after = FileContent(original.bytes, attributes)
             } else if file.original != nil || !isBlank(rest) {

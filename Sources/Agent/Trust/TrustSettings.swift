@@ -73,6 +73,8 @@ public struct TrustSettings: Sendable {
     public var restrictions: [ForwardingRestriction] = []
     /// How logins come to be known.
     public var sessionHook: SessionHook = .none
+    /// The program that sshd asks for an account's principals, instead of reading its file; nil to read the file.
+    public var onlineCheck: OnlineCheck?
     /// Takes the keys of an administrator's own `TrustedUserCAKeys` into ours; else such a line is a conflict.
     public var adoptsAuthorities = false
     /// Takes what an administrator's own `RevokedKeys` revokes into our list; else such a line is a conflict.
@@ -102,6 +104,27 @@ public struct TrustSettings: Sendable {
                 .invalidRequest, "\(unique.count) CA keys, at most \(Self.maximumAuthorities) are allowed")
         }
         self.authorities = unique
+    }
+}
+
+/// `daypass-session authorize` as sshd's `AuthorizedPrincipalsCommand`: prints the same principals, unless the agent
+/// knows the certificate as bad.
+public struct OnlineCheck: Sendable, Hashable {
+    /// The absolute path of `daypass-session`; sshd runs it only where root alone may write.
+    public let program: String
+    /// The account that it runs as, which has no other use.
+    public let account: AccountName
+
+    /// - Throws: `.invalidRequest` for a path that sshd_config(5) would need quotes for, and for root.
+    public init(program: String, account: AccountName) throws(AgentError) {
+        try checkPath(program, "program")
+        guard account.text != "root" else {
+            throw AgentError(
+                .invalidRequest, "the online check does not run as root",
+                hint: "make an account for it: packaging/sysusers/daypass.conf")
+        }
+        self.program = program
+        self.account = account
     }
 }
 

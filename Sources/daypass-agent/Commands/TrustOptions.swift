@@ -102,6 +102,12 @@ struct TrustOptions: ParsableArguments {
     var pamModule: String?
     @Flag(help: "Leaves PAM alone: logins are read from sshd's messages.")
     var noSessionHook = false
+    @Flag(help: "Makes sshd ask daypass-session for principals, and so the agent whether it knows a certificate as bad.")
+    var onlineCheck = false
+    @Option(help: ArgumentHelp("daypass-session, for --online-check.", valueName: "file"))
+    var sessionProgram = "/usr/local/libexec/daypass/daypass-session"
+    @Option(help: ArgumentHelp("The account that --online-check runs as.", valueName: "name"))
+    var authorizeAccount = "daypass-authorize"
     @Flag(help: "Takes the keys of an administrator's own TrustedUserCAKeys into ours.")
     var adoptCAKeys = false
     @Flag(help: "Takes what an administrator's own RevokedKeys revokes into our list.")
@@ -132,6 +138,15 @@ struct TrustOptions: ParsableArguments {
             } else {
                 settings.sessionHook = .missingModule
             }
+        }
+        if onlineCheck {
+            guard try files.kind(sessionProgram) == .file else {
+                throw AgentError(
+                    .notFound, "\(sessionProgram.escapedForTerminal) is not there",
+                    hint: "--session-program names daypass-session")
+            }
+            settings.onlineCheck = try OnlineCheck(
+                program: sessionProgram, account: try existing(authorizeAccount, LoginAccounts(files)))
         }
         settings.adoptsAuthorities = adoptCAKeys
         settings.adoptsRevocations = adoptRevocations
