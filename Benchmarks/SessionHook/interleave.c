@@ -4,7 +4,8 @@
 // Times programs in turn: interleave ROUNDS NAME COMMAND… -- NAME COMMAND… [-- …]
 //
 // Each round starts every command once, so that whatever else the machine does hits all of them alike; the first three
-// rounds do not count. Prints a line for each: name, median, and the middle half's ends, in milliseconds.
+// rounds do not count. Prints a line for each: name, median, the middle half's ends, and the median of how much longer it took
+// than the first command in the same round, in milliseconds.
 // `interleave --free-port` prints a TCP port of the loopback that was free a moment ago.
 
 #define _GNU_SOURCE
@@ -96,11 +97,17 @@ int main(int count, char **arguments)
             if (round >= 0)
                 times[index * rounds + round] = time;
         }
+    double *more = calloc((size_t)(rounds * number), sizeof *more);
+    for (int at = 0; at < rounds * number; at++)
+        more[at] = times[at] - times[at % rounds];
     for (int index = 0; index < number; index++) {
-        double *mine = times + index * rounds;
+        double *mine = times + index * rounds, *longer = more + index * rounds;
         qsort(mine, (size_t)rounds, sizeof *mine, ascending);
-        printf("%s %.3f %.3f %.3f\n", names[index], mine[rounds / 2], mine[rounds / 4], mine[rounds * 3 / 4]);
+        qsort(longer, (size_t)rounds, sizeof *longer, ascending);
+        printf("%s %.3f %.3f %.3f %.3f\n", names[index], mine[rounds / 2], mine[rounds / 4], mine[rounds * 3 / 4],
+            longer[rounds / 2]);
     }
+    free(more);
     free(times);
     return 0;
 }

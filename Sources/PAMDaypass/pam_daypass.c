@@ -25,9 +25,7 @@
 #include <unistd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
-
 #define EXPORT __attribute__((visibility("default")))
-
 // A report's limits, which its reader checks (ControlProtocol, SessionReport); all of it may have 384 KiB.
 enum { MAX_SHORT = 256, MAX_NAME = 1024, MAX_FIELDS = 4096, MAX_AUTHENTICATION = (384 << 10) - MAX_FIELDS };
 // A larger packet needs more than the send buffer that Linux gives (net.core.wmem_default, 208 KiB with overhead).
@@ -156,7 +154,7 @@ static int exchange(int number, const struct options *options, struct report *re
     uint64_t deadline = now(CLOCK_MONOTONIC) + (uint64_t)options->timeout * 1000000u;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct msghdr message = {.msg_iov = report->parts, .msg_iovlen = 3};
-    struct ucred peer;
+    struct ucred peer = {0, (uid_t)-1, (gid_t)-1};
     socklen_t peer_size = sizeof peer;
     int size = (int)report->total * 2;
     ssize_t count;
