@@ -43,12 +43,13 @@ import Testing
             Plan(steps),
             to: Sshd(binary: "/sshd", configuration: folder.path("config"), programs: sshd),
             ChangeOptions(
-                action: .install, proof: .settings, expected: expected, lockSeconds: 0,
+                // A program that another test starts holds every lock between fork(2) and exec(2).
+                action: .install, proof: .settings, expected: expected, lockSeconds: 2,
                 reloadCommand: ["/reload"]))
     }
 
     private func recover() throws -> ChangeReport? {
-        try TrustRecovery.recoverIfNeeded(layout: layout, programs: sshd, lockSeconds: 0)
+        try TrustRecovery.recoverIfNeeded(layout: layout, programs: sshd, lockSeconds: 2)
     }
 
     @Test func whatTheConfigurationNamesIsThereFirstAndGoesLast() throws {
