@@ -36,6 +36,11 @@ import Testing
         #expect(throws: AgentError(.unsafeFile, "")) { try files.remove(path) }
     }
 
+    @Test func theRootOfTheTreeIsAFolder() throws {
+        let attributes = try #require(try files.folder("/"))
+        #expect(attributes.owner == 0)
+    }
+
     @Test func nothingIsThere() throws {
         let folder = try TemporaryFolder()
         #expect(try files.read(folder.path("missing/file")) == nil)

@@ -35,6 +35,7 @@ public struct SystemFiles: HostFiles {
     }
 
     public func folder(_ path: String) throws(AgentError) -> FileAttributes? {
+        if path == "/" { return try root() }
         guard let place = try Place(path), let status = try place.status() else { return nil }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw AgentError(.unsafeFile, "\(path.escapedForTerminal): not a folder")
@@ -131,6 +132,13 @@ public struct SystemFiles: HostFiles {
             throw .system("cannot remove the folder", path)
         }
         try sync(place, path)
+    }
+
+    /// The one folder that is in no other.
+    private func root() throws(AgentError) -> FileAttributes {
+        var status = stat()
+        guard unsafe lstat("/", &status) == 0 else { throw .system("cannot look at", "/") }
+        return attributes(status, nil)
     }
 
     private func existing(_ path: String) throws(AgentError) -> Place {
