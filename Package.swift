@@ -71,7 +71,8 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
         .target(
-            name: "FuzzTargets", dependencies: ["CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog"],
+            name: "FuzzTargets",
+            dependencies: ["CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog"],
             path: "Tests/FuzzTargets"),
         .testTarget(name: "CorpusReplayTests", dependencies: ["FuzzTargets"]),
         .testTarget(

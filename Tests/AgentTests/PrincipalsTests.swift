@@ -69,7 +69,7 @@ import Testing
             plain:x:5:5::/:
             bad name:x:6:6::/:/bin/bash
             broken:x
-            deploy:x:1000:1000:,,,:/home/deploy:/bin/sh
+            deploy:x:1000:1000:,,,:/home/alice:/bin/sh
 
             """, "/etc/shells": "# shells\n/bin/sh\n/bin/bash\n/usr/sbin/nologin\n/bin/false\n",
         ])

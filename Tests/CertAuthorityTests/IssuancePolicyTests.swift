@@ -206,7 +206,8 @@ struct IssuancePolicyTests {
             "alice@example.com#0\(serial)", "alice@example.com#\(serial)0", "alice@example.com#\(serial) ",
             "alice@example.com \(serial)", "alice@example.com##\(serial)", "alice@example.co#\(serial)",
             "alice@example.coM#\(serial)", "malice@example.com#\(serial)",
-            "alice@example.com#\(serial == 1 ? 2 : serial - 1)", "alice@example.com#\("\(serial)".dropFirst())",
+            "alice@example.com#\(serial == 1 ? 2 : serial - 1)",
+            "alice@example.com#\("\(serial)".dropFirst())",
         ]
         for keyID in neighbours {
             var fields = certificate.fields

@@ -3,14 +3,16 @@
 
 extension FuzzTarget {
     /// Every target, one a parser.
-    public static let all: [FuzzTarget] = [
-        certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, privateKeyDER,
-        revocationList, sshsig, sshsigArmoured, agentReply, addressList, hostPattern,
-        authorizedKeys, principals, knownHosts, allowedSigners, timestamp,
-        signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile, entryBundle,
-        frontier,
-        logEntry, configuration, timeSpan, requestText, json, sessionReport, sessionRecord,
-    ] + ofHosts
+    public static let all: [FuzzTarget] =
+        [
+            certificate, publicKey, publicKeyLine, signature, privateKeyFile, privateKeyBlob, privateKeyDER,
+            revocationList, sshsig, sshsigArmoured, agentReply, addressList, hostPattern,
+            authorizedKeys, principals, knownHosts, allowedSigners, timestamp,
+            signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile,
+            entryBundle,
+            frontier,
+            logEntry, configuration, timeSpan, requestText, json, sessionReport, sessionRecord,
+        ] + ofHosts
 
     #if os(Linux)
         private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine, sshdConfiguration]

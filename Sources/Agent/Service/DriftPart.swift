@@ -47,7 +47,8 @@ public final class DriftPart: ServicePart {
     }
 
     public func tick(at moment: Moment) throws(AgentError) -> [SessionEvent] {
-        guard descriptors.isEmpty, lastLook.map({ moment.seconds(since: $0) >= Self.intervalSeconds }) ?? true else {
+        guard descriptors.isEmpty, lastLook.map({ moment.seconds(since: $0) >= Self.intervalSeconds }) ?? true
+        else {
             return []
         }
         lastLook = moment
@@ -79,10 +80,13 @@ public final class DriftPart: ServicePart {
         let found = checks.compactMap { check -> String? in
             guard let problem = check["problem"]?.string else { return nil }
             let place = [check["file"]?.string, check["line"]?.number.map { "line \($0)" }].compactMap { $0 }
-            return "\(check["setting"]?.string ?? "trust")\(place.isEmpty ? "" : " (\(place.joined(separator: " ")))")"
+            return
+                "\(check["setting"]?.string ?? "trust")\(place.isEmpty ? "" : " (\(place.joined(separator: " ")))")"
                 + ": \(problem)"
         }
-        for finding in found where !findings.contains(finding) { say("warning: drift: \(finding.escapedForTerminal)") }
+        for finding in found where !findings.contains(finding) {
+            say("warning: drift: \(finding.escapedForTerminal)")
+        }
         if found.isEmpty, !findings.isEmpty { say("drift: all as trust install left it again") }
         findings = found
     }

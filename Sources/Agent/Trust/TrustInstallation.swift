@@ -246,7 +246,8 @@ struct TrustInstallation {
             configuration, own, sshd.configuration, lines.map(\.keyword), files)
         switch placement {
         case .dropIn(let path):
-            try wantBlock(path, .settingsBlock, texts, moves: false, "sshd's settings, in a file that it includes")
+            try wantBlock(
+                path, .settingsBlock, texts, moves: false, "sshd's settings, in a file that it includes")
         case .mainFile(let moves):
             try wantBlock(
                 sshd.configuration, .settingsBlock, texts, moves: moves,

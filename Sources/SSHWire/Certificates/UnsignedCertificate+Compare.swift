@@ -20,7 +20,9 @@ extension UnsignedCertificate {
         guard try reader.skipString(fields.key.keyType.certificateName) else { return "type name" }
         guard try reader.skipString(fields.nonce) else { return "nonce" }
         // A certificate holds the key's own fields: its blob without the name in front.
-        guard try reader.skipRaw(fields.key.encoded[(4 + fields.key.keyType.rawValue.utf8.count)...]) else { return "key" }
+        guard try reader.skipRaw(fields.key.encoded[(4 + fields.key.keyType.rawValue.utf8.count)...]) else {
+            return "key"
+        }
         guard try reader.readUInt64("serial") == fields.serial else { return "serial" }
         guard try reader.readUInt32("certificate kind") == fields.kind.rawValue else { return "type" }
         guard try reader.skipString(fields.keyID.string) else { return "key ID" }

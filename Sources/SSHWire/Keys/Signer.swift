@@ -104,7 +104,8 @@ import CSodium
 
 /// Writes the 64 bytes of a signature; `buffer` has room for them, and `key` is an open secret key.
 private func write(
-    signatureOver message: Span<UInt8>, by key: UnsafePointer<UInt8>, to buffer: UnsafeMutableBufferPointer<UInt8>
+    signatureOver message: Span<UInt8>, by key: UnsafePointer<UInt8>,
+    to buffer: UnsafeMutableBufferPointer<UInt8>
 ) {
     guard let signature = buffer.baseAddress else { return }
     unsafe message.withUnsafeBufferPointer { message in

@@ -20,7 +20,8 @@ struct RunCommand: ParsableCommand {
             """)
 
     @OptionGroup var host: HostOptions
-    @Option(help: ArgumentHelp("The host's name in its records; this machine's as a rule.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("The host's name in its records; this machine's as a rule.", valueName: "name"))
     var hostID: String?
     @Option(
         help: ArgumentHelp(
@@ -79,7 +80,8 @@ struct RunCommand: ParsableCommand {
             parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account))
         }
         if let source = try logSource() {
-            parts.append(try SshdLogPart(
+            parts.append(
+                try SshdLogPart(
                     source: source, layout: host.layout, boot: ProcessTable.bootID(), sshd: host.sshd))
         }
         return parts
@@ -100,7 +102,8 @@ struct RunCommand: ParsableCommand {
                 return .file(path)
             }
             Terminal.complain(
-                "warning", "no journal, /var/log/auth.log or /var/log/secure: refused attempts are not recorded")
+                "warning",
+                "no journal, /var/log/auth.log or /var/log/secure: refused attempts are not recorded")
             return nil
         default:
             guard sshdLog.hasPrefix("/") else {

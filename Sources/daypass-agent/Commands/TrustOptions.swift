@@ -102,7 +102,10 @@ struct TrustOptions: ParsableArguments {
     var pamModule: String?
     @Flag(help: "Leaves PAM alone: logins are read from sshd's messages.")
     var noSessionHook = false
-    @Flag(help: "Makes sshd ask daypass-session for principals, and so the agent whether it knows a certificate as bad.")
+    @Flag(
+        help:
+            "Makes sshd ask daypass-session for principals, and so the agent whether it knows a certificate as bad."
+    )
     var onlineCheck = false
     @Option(help: ArgumentHelp("daypass-session, for --online-check.", valueName: "file"))
     var sessionProgram = "/usr/local/libexec/daypass/daypass-session"
