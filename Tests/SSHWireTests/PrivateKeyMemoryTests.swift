@@ -3,6 +3,7 @@
 
 import Foundation
 import SSHWire
+import TestSupport
 import Testing
 
 /// No copy of a secret outside guarded memory: another process loads a key, signs 100 times and looks for it in its own
@@ -28,7 +29,7 @@ struct PrivateKeyMemoryTests {
         let result = try run(memoryProbe(), [folder.file("key")] + arguments, input: Array(input.utf8))
             .check()
         var hits: [String: Int] = [:]
-        for line in result.text.split(separator: "\n") {
+        for line in result.stdoutText.split(separator: "\n") {
             let fields = line.split(separator: " ")
             hits[String(fields[0])] = Int(fields[1])
         }
@@ -115,7 +116,7 @@ struct PrivateKeyMemoryTests {
             "openssl",
             ["pkey", "-in", folder.file("key"), "-outform", "DER"]
                 + (encryption.isEmpty ? [] : ["-passin", "pass:a passphrase of thirty-two bytes"])
-        ).check().output
+        ).check().stdout
         let passphrase = encryption.isEmpty ? "" : "a passphrase of thirty-two bytes"
         for signatures in ["0", "100"] {
             let hits = try probe(

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import SSHWire
+import TestSupport
 import Testing
 
 /// ssh-keygen's arguments for each type of key.
@@ -86,7 +87,7 @@ private let ciphers = [
         #expect(back.comment == "made hère")
         try back.proveItSigns()
         let path = try folder.write(exposed(written), to: "written")
-        let shown = try run("ssh-keygen", ["-y", "-P", passphrase, "-f", path]).check().text
+        let shown = try run("ssh-keygen", ["-y", "-P", passphrase, "-f", path]).check().stdoutText
         let blob = try #require(shown.split(separator: " ").dropFirst().first)
         #expect(try PublicKey(encoded: try Base64.decode("key", blob.trimmingLine)) == key.publicKey)
     }

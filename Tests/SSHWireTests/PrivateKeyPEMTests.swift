@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import SSHWire
+import TestSupport
 import Testing
 
 /// What openssl(1) and `ssh-keygen -m` write.
@@ -18,8 +19,8 @@ import Testing
     /// ssh-keygen's reading of the public half; it does not know PKCS#8 Ed25519 keys, openssl's own DER does then.
     private func publicKey(_ folder: PrivateKeyFolder, _ name: String) throws -> PublicKey {
         let der = try run("openssl", ["pkey", "-in", folder.file(name), "-pubout", "-outform", "DER"]).check()
-        if der.output.count == 44 { return try PublicKey(.ed25519(Array(der.output.suffix(32)))) }
-        let line = try run("ssh-keygen", ["-y", "-P", "", "-f", folder.file(name)]).check().text
+        if der.stdout.count == 44 { return try PublicKey(.ed25519(Array(der.stdout.suffix(32)))) }
+        let line = try run("ssh-keygen", ["-y", "-P", "", "-f", folder.file(name)]).check().stdoutText
         let blob = try #require(line.split(whereSeparator: { $0 == " " || $0 == "\n" }).dropFirst().first)
         return try PublicKey(encoded: try Base64.decode("key", blob))
     }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import SSHWire
+import TestSupport
 import Testing
 
 /// Files that are no private key, or a damaged one.
@@ -35,7 +36,7 @@ import Testing
     func aPublicKeyInAnotherFormatIsRefusedByWhatItIs(format: [String]) throws {
         let folder = try PrivateKeyFolder()
         _ = try folder.keygen(["-t", "rsa", "-b", "2048"])
-        let file = try run("ssh-keygen", ["-e", "-f", folder.file("key.pub"), "-m"] + format).check().output
+        let file = try run("ssh-keygen", ["-e", "-f", folder.file("key.pub"), "-m"] + format).check().stdout
         let error = try refusal(file)
         #expect(error?.code == .typeMismatch)
         #expect(error?.reason.contains("public key") == true)

@@ -3,6 +3,7 @@
 
 import Foundation
 import SSHWire
+import TestSupport
 
 /// A folder that is gone when nobody holds it any more.
 final class PrivateKeyFolder: Sendable {
@@ -23,7 +24,7 @@ final class PrivateKeyFolder: Sendable {
         guard
             FileManager.default.createFile(
                 atPath: file(name), contents: Data(contents), attributes: [.posixPermissions: 0o600])
-        else { throw ToolFailure(description: "cannot write \(name)") }
+        else { throw TestSupportError("cannot write \(name)") }
         return file(name)
     }
 
@@ -44,54 +45,23 @@ final class PrivateKeyFolder: Sendable {
     /// The public key that ssh-keygen wrote beside the private one.
     func publicKey() throws -> PublicKey {
         let fields = try readText("key.pub").split(separator: " ")
-        guard fields.count >= 2 else { throw ToolFailure(description: "key.pub") }
+        guard fields.count >= 2 else { throw TestSupportError("key.pub") }
         return try PublicKey(encoded: try Base64.decode("public key", fields[1]))
-    }
-}
-
-struct ToolFailure: Error, CustomStringConvertible { let description: String }
-
-/// What a program left behind.
-struct ToolResult {
-    let name: String
-    let code: Int32
-    let output: [UInt8]
-    let errors: String
-    var text: String { String(decoding: output, as: UTF8.self) }
-
-    @discardableResult func check() throws -> ToolResult {
-        guard code == 0 else { throw ToolFailure(description: "\(name): \(code) \(errors)\(text)") }
-        return self
     }
 }
 
 /// Runs a program to its end with `input` as its standard input.
 func run(_ name: String, _ arguments: [String], input: [UInt8] = []) throws -> ToolResult {
-    let process = Process()
-    if name.contains("/") {
-        process.executableURL = URL(filePath: name)
-        process.arguments = arguments
-    } else {
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [name] + arguments
-    }
-    process.environment = [
-        "PATH": "/usr/bin:/bin:/usr/local/bin:/opt/homebrew/bin", "SWIFT_BACKTRACE": "enable=no",
-    ]
-    let stdin = Pipe()
-    let stdout = Pipe()
-    // Nothing that runs here writes more errors than a pipe holds.
-    let stderr = Pipe()
-    process.standardInput = stdin
-    process.standardOutput = stdout
-    process.standardError = stderr
-    try process.run()
-    stdin.fileHandleForWriting.write(Data(input))
-    try stdin.fileHandleForWriting.close()
-    let output = [UInt8](try stdout.fileHandleForReading.readToEnd() ?? Data())
-    let errors = String(decoding: try stderr.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-    process.waitUntilExit()
-    return ToolResult(name: name, code: process.terminationStatus, output: output, errors: errors)
+    // The memory probe is to end by a signal, without Swift's report of it.
+    try Tool.run(
+        name, arguments, stdin: input, environment: Tool.environment(adding: ["SWIFT_BACKTRACE": "enable=no"])
+    )
+}
+
+extension ToolResult {
+    /// The result itself when the program returned 0.
+    @discardableResult
+    func check() throws -> ToolResult { try orThrow("a program that must succeed") }
 }
 
 /// Guarded bytes from test data that is no secret.

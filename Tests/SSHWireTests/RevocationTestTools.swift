@@ -3,22 +3,14 @@
 
 import Foundation
 import SSHWire
+import TestSupport
 import Testing
 
-/// Runs `/usr/bin/ssh-keygen` to its end: its exit status, and what it said on both outputs.
+/// Runs ssh-keygen to its end: its exit status, and what it said on both outputs.
 func runSSHKeygen(_ arguments: [String]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-keygen")
-    process.arguments = arguments
-    process.environment = ["PATH": "/usr/bin:/bin", "TZ": "UTC0", "LC_ALL": "C.UTF-8"]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+    let result = try Tool.run(
+        "ssh-keygen", arguments, environment: Tool.environment(adding: ["TZ": "UTC0", "LC_ALL": "C.UTF-8"]))
+    return (result.status, result.stdoutText + result.stderrText)
 }
 
 /// A folder that goes away with the last reference to it.

@@ -3,6 +3,7 @@
 
 import Foundation
 import SSHWire
+import TestSupport
 import Testing
 
 @Suite struct SecretBytesTests {
@@ -58,8 +59,8 @@ import Testing
         let folder = try PrivateKeyFolder()
         _ = try folder.keygen(["-t", "ed25519"])
         let result = try run(memoryProbe(), [folder.file("key"), "--read-closed"])
-        #expect(result.code == SIGSEGV, "\(result.text)")
-        #expect(!result.text.contains("read"))
+        #expect(result.signal == SIGSEGV, "\(result)")
+        #expect(!result.stdoutText.contains("read"))
     }
 }
 

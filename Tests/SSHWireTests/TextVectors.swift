@@ -42,7 +42,7 @@ enum TextVectors {
     /// Runs ssh-keygen, which must return 0.
     @discardableResult
     static func keygen(_ arguments: [String], _ what: String, stdin: [UInt8]? = nil) throws
-        -> TestSupport.ToolResult
+        -> ToolResult
     {
         try Tool.run("ssh-keygen", arguments, stdin: stdin).orThrow(what)
     }

@@ -10,13 +10,16 @@ public final class PrivateAgent: Sendable {
 
     /// Starts an agent and waits until it answers.
     ///
-    /// - Parameter options: further arguments of ssh-agent(1), such as `-t 60`.
+    /// - Parameters:
+    ///   - options: further arguments of ssh-agent(1), such as `-t 60`.
+    ///   - added: variables for the agent and the helpers that it starts.
     /// - Throws: ``TestSupportError`` with what the agent said.
-    public init(options: [String] = []) throws {
+    public init(options: [String] = [], environment added: [String: String] = [:]) throws {
         folder = try TemporaryFolder()
         socket = folder.path("agent")
         process = try ChildProcess(
-            Tool.find("ssh-agent"), ["-D", "-a", socket] + options, log: folder.path("log"))
+            Tool.find("ssh-agent"), ["-D", "-a", socket] + options,
+            environment: Tool.environment(adding: added), log: folder.path("log"))
         let deadline = Deadline(after: .seconds(10))
         while !LocalSocket.isAnswering(path: socket) {
             let ended = process.wait(for: .milliseconds(2))
