@@ -30,12 +30,12 @@ struct PrincipalsSet: ParsableCommand {
 
     func run() throws {
         let files = SystemFiles()
-        let lock = try HostLock(host.layout, files: files, seconds: 10)
-        defer { _ = lock }
         let account = try AccountName(account)
         guard try LoginAccounts(files).contains(account) else {
             throw AgentError(.notFound, "account \(account): this host has no such account")
         }
+        let lock = try HostLock(host.layout, files: files, seconds: 10)
+        defer { _ = lock }
         let folder = PrincipalsFolder(files, host.layout)
         let wanted =
             principals.isEmpty
