@@ -74,7 +74,10 @@ import TransparencyLog
         let origin = String(repeating: "a", count: 255)
         #expect(throws: Never.self) { try Checkpoint(origin: origin, head: head) }
         #expect(code { _ = try Checkpoint(origin: origin + "a", head: head) } == .tooLong)
-        #expect(code { _ = try Checkpoint(origin: "a\nb", head: head) } == .notText)
+        for scalar in ["\n", "\u{7f}", "\u{200c}", "\u{202e}", "\u{2028}", "\u{115f}"] {
+            #expect(code { _ = try Checkpoint(origin: "a\(scalar)b", head: head) } == .notText)
+            #expect(code { _ = try KeyName("a\(scalar)b") } == .notText)
+        }
         #expect(code { _ = try Checkpoint(origin: "a", head: head, extensionLines: [""]) } == .malformed)
         #expect(code { _ = try Checkpoint(origin: "a", head: head, extensionLines: ["b\nc"]) } == .notText)
     }

@@ -11,14 +11,14 @@
 ///
 /// As a ``VerifiedCheckpoint`` it is known to be signed by the log.
 public struct Checkpoint: Sendable {
-    /// The log's name; not empty, at most ``LogLimits/originBytes`` bytes, without control characters.
+    /// The log's name; not empty, at most ``LogLimits/originBytes`` bytes, of characters that can be seen, and blanks.
     public let origin: String
     /// The log's size and root.
     public let head: TreeHead
     /// Further lines, none of them empty. C2SP advises against any: nobody audits them.
     public let extensionLines: [String]
 
-    /// Throws `.malformed` for an empty origin or extension line, `.notText` for a control character, `.tooLong`
+    /// Throws `.malformed` for an empty origin or extension line, `.notText` for a character that can't be seen, `.tooLong`
     /// above ``LogLimits/originBytes`` or ``LogLimits/noteBytes``, and `.rootMismatch` for an empty tree whose root
     /// is not ``MerkleHash/emptyRoot``.
     public init(
@@ -83,9 +83,11 @@ public struct Checkpoint: Sendable {
         guard !line.isEmpty else {
             throw TransparencyLogError(.malformed, "checkpoint: its \(field) is empty")
         }
-        guard line.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+        if let scalar = line.unicodeScalars.first(where: \.isUnprintable) {
             throw TransparencyLogError(
-                .notText, "checkpoint: its \(field) \(quoted(line.utf8)) holds a control character")
+                .notText,
+                "checkpoint: its \(field) \(quoted(line.utf8)) holds U+\(hexadecimal(UInt64(scalar.value), digits: 4))"
+            )
         }
     }
 }

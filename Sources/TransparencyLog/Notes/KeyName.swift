@@ -3,7 +3,7 @@
 
 /// The name of a key that signs notes (C2SP signed-note): a host name with a path, by convention.
 ///
-/// Not empty, without `+`, without Unicode white space and control characters; names are equal when their bytes are.
+/// Not empty, without `+`, without Unicode white space and characters that can't be seen; names are equal when their bytes are.
 public struct KeyName: Sendable {
     /// The name.
     public let string: String
@@ -25,8 +25,7 @@ public struct KeyName: Sendable {
             throw TransparencyLogError(.notText, "key name: \(quoted(bytes)) is not UTF-8")
         }
         for scalar in string.unicodeScalars
-        where scalar == "+" || scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
-        {
+        where scalar == "+" || scalar.properties.isWhitespace || scalar.isUnprintable {
             throw TransparencyLogError(
                 .notText, "key name: \(quoted(bytes)) holds U+\(hexadecimal(UInt64(scalar.value), digits: 4))"
             )

@@ -62,6 +62,18 @@ func quoted(_ text: some Collection<UInt8>) -> String {
     return shown + (text.count > 80 ? "…\"" : "\"")
 }
 
+extension Unicode.Scalar {
+    /// True for what a reader can't see or what acts on a terminal: controls, format characters, separators of lines,
+    /// characters that nothing is assigned to or that have nothing to show. No name and no checkpoint holds one: two
+    /// names that look alike would be two logs.
+    var isUnprintable: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+        default: properties.isDefaultIgnorableCodePoint
+        }
+    }
+}
+
 /// Lower-case hexadecimal with leading zeros.
 func hexadecimal(_ value: UInt64, digits: Int) -> String {
     let text = String(value, radix: 16)
