@@ -68,7 +68,8 @@ extension Unicode.Scalar {
     /// names that look alike would be two logs.
     var isUnprintable: Bool {
         switch properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+            true
         default: properties.isDefaultIgnorableCodePoint
         }
     }
