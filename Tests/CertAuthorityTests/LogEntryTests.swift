@@ -71,6 +71,32 @@ struct LogEntryTests {
                 .recovery(RecoveryRecord(knownSize: 1 << 40, knownRoot: [UInt8](repeating: 9, count: 32)))
             },
         ]
+        + DecisionRecord.Verdict.allCases.map { verdict in
+            Case(name: "decision \(verdict.name)") {
+                .decision(
+                    DecisionRecord(
+                        verdict: verdict, session: "s1", host: "web1", login: "deploy", keyFingerprint: "SHA256:x",
+                        sourceAddress: "192.0.2.1", policyDigest: [UInt8](repeating: 5, count: 32), rule: "sre",
+                        reasons: ["rule sre allows", "deploying"]))
+            }
+        }
+        + LoginRecord.Change.allCases.map { change in
+            Case(name: "login \(change)") {
+                .login(
+                    LoginRecord(
+                        change: change, identity: try Identity("alice@example.com"), session: "s1",
+                        provider: "keys", keyFingerprint: "SHA256:x", sourceAddress: "", expires: sampleNow,
+                        reason: "key SHA256:y"))
+            }
+        }
+        + ChangeRecord.Subject.allCases.flatMap { subject in
+            [true, false].map { isPresent in
+                Case(name: "change of \(subject.name) \(isPresent)") {
+                    .change(
+                        ChangeRecord(subject: subject, isPresent: isPresent, name: "web1", detail: "team=infra"))
+                }
+            }
+        }
         + AuthorityRecord.Change.allCases.flatMap { change in
             AuthorityRole.allCases.map { role in
                 Case(name: "authority \(role.name) \(change)") {

@@ -14,6 +14,9 @@ extension LogEntry {
         case revocation = 3
         case authority = 4
         case recovery = 5
+        case decision = 6
+        case login = 7
+        case change = 8
     }
 
     /// What an entry is about, without parsing it; nil for what is none.
@@ -52,6 +55,15 @@ extension LogEntry {
             writeHead(.recovery, to: &writer)
             writer.write(record.knownSize)
             writer.writeString(record.knownRoot)
+        case .decision(let record):
+            writeHead(.decision, to: &writer)
+            record.write(to: &writer)
+        case .login(let record):
+            writeHead(.login, to: &writer)
+            record.write(to: &writer)
+        case .change(let record):
+            writeHead(.change, to: &writer)
+            record.write(to: &writer)
         }
         guard writer.bytes.count <= Self.maximumBytes else {
             throw CertAuthorityError(
@@ -109,6 +121,9 @@ extension LogEntry {
                 case .revocation: .revocation(try RevocationRecord(from: &reader))
                 case .authority: .authority(try AuthorityRecord(from: &reader))
                 case .recovery: .recovery(try RecoveryRecord(from: &reader))
+                case .decision: .decision(try DecisionRecord(from: &reader))
+                case .login: .login(try LoginRecord(from: &reader))
+                case .change: .change(try ChangeRecord(from: &reader))
                 }
             try reader.finish("log entry")
         } catch let error as SSHWireError {
@@ -120,7 +135,7 @@ extension LogEntry {
 }
 
 extension WireReader {
-    fileprivate mutating func readIdentity(_ field: StaticString) throws(SSHWireError) -> Identity {
+    mutating func readIdentity(_ field: StaticString) throws(SSHWireError) -> Identity {
         let text = try readText(field, upTo: Identity.maximumBytes)
         do {
             return try Identity(text.string, field: "\(field)")
@@ -129,7 +144,7 @@ extension WireReader {
         }
     }
 
-    fileprivate mutating func readTexts(_ field: StaticString) throws(SSHWireError) -> [ExactText] {
+    mutating func readTexts(_ field: StaticString) throws(SSHWireError) -> [ExactText] {
         try readNested(field, upTo: LogEntry.maximumBytes) { inner throws(SSHWireError) in
             var texts: [ExactText] = []
             while !inner.isAtEnd { texts.append(try inner.readText(field, upTo: LogEntry.maximumBytes)) }

@@ -26,6 +26,12 @@ public struct LogEntry: Sendable, Hashable {
         indirect case authority(AuthorityRecord)
         /// An operator went on from a database that had lost entries.
         indirect case recovery(RecoveryRecord)
+        /// An access policy answered.
+        indirect case decision(DecisionRecord)
+        /// A session began or ended.
+        indirect case login(LoginRecord)
+        /// What decisions are made by was changed.
+        indirect case change(ChangeRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

@@ -47,6 +47,18 @@ public struct LedgerDraft: Sendable {
         LedgerDraft(content: .event(.recovery(record), requester: requester))
     }
 
+    public static func decision(_ record: DecisionRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.decision(record), requester: requester))
+    }
+
+    public static func login(_ record: LoginRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.login(record), requester: requester))
+    }
+
+    public static func change(_ record: ChangeRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.change(record), requester: requester))
+    }
+
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
     /// - Throws: what ``SerialSequence/next(at:millisecond:)`` throws, and `.invalidRequest` for what no certificate can hold.

@@ -112,7 +112,7 @@ final class TreeWriter: @unchecked Sendable {
                 try db.cachedStatement(sql: "INSERT INTO revocations (entry) VALUES (?)").execute(arguments: [
                     position
                 ])
-            case .refusal, .authority, .recovery: break
+            case .refusal, .authority, .recovery, .decision, .login, .change: break
             }
             receipts.append(LedgerReceipt(index: UInt64(bitPattern: position), entry: entry))
         }

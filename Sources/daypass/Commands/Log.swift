@@ -56,7 +56,12 @@ struct EntryReport: Encodable {
         case .revocation(let record):
             (principals, fingerprint, reasons) = (nil, nil, [record.reason.string])
         case .authority(let record): (principals, fingerprint, reasons) = (nil, record.key.fingerprint, nil)
-        case .recovery: (principals, fingerprint, reasons) = (nil, nil, nil)
+        case .decision(let record):
+            (principals, fingerprint) = (nil, record.keyFingerprint.string)
+            reasons = record.reasons.map(\.string)
+        case .login(let record):
+            (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
+        case .recovery, .change: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
 }
@@ -75,6 +80,15 @@ extension LogEntry.Event {
             case .entrusted: "key-in-agent"
             }
         case .recovery: "recovered"
+        case .decision(let record): record.verdict.name.replacing(" ", with: "-")
+        case .login(let record):
+            switch record.change {
+            case .started: "session-started"
+            case .ended: "session-ended"
+            case .refused: "login-refused"
+            }
+        case .change(let record):
+            "\(record.subject.name.replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
         }
     }
 
@@ -99,6 +113,17 @@ extension LogEntry.Event {
             return "\(what): \(record.reason.string.escapedForTerminal)"
         case .authority(let record): return "\(record.role.name) key \(record.key.fingerprint)"
         case .recovery(let record): return "after entries up to \(record.knownSize) were lost"
+        case .decision(let record):
+            let reasons = record.reasons.map(\.string.escapedForTerminal).joined(separator: "; ")
+            return "\(record.login.string.escapedForTerminal) on \(record.host.string.escapedForTerminal)"
+                + (record.rule.isEmpty ? "" : ", rule \(record.rule.string.escapedForTerminal)")
+                + (reasons.isEmpty ? "" : ": \(reasons)")
+        case .login(let record):
+            return "\(record.identity) by \(record.provider.string.escapedForTerminal)"
+                + (record.reason.isEmpty ? "" : ": \(record.reason.string.escapedForTerminal)")
+        case .change(let record):
+            return "\(record.name.string.escapedForTerminal)"
+                + (record.detail.isEmpty ? "" : ": \(record.detail.string.escapedForTerminal)")
         }
     }
 
