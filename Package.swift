@@ -9,6 +9,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "daypass", targets: ["daypass"]),
+        .executable(name: "daypassd", targets: ["daypassd"]),
         .library(name: "SSHWire", targets: ["SSHWire"]),
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
@@ -21,6 +22,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // Ground: C libraries, SSH's formats, the log's formats.
@@ -53,6 +64,35 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
 
+        // Speaks HTTP: translates, never decides.
+        .target(
+            name: "ControlPlane",
+            dependencies: [
+                "CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+
+        // The other end of the control plane's API, as people's machines speak it.
+        .target(
+            name: "ControlClient",
+            dependencies: [
+                "ControlProtocol", "SSHWire",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+
         .target(
             name: "CommandSupport",
             dependencies: [
@@ -63,8 +103,17 @@ let package = Package(
         .executableTarget(
             name: "daypass",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "CommandSupport", "SSHWire", "TransparencyLog",
+                "CertAuthority", "CertAuthorityStore", "CommandSupport", "ControlClient", "ControlProtocol",
+                "SSHWire", "TransparencyLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(
+            name: "daypassd",
+            dependencies: [
+                "CertAuthority", "CertAuthorityStore", "CommandSupport", "ControlPlane", "SSHWire",
+                "TransparencyLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ]),
 
         // Proof.

@@ -34,6 +34,8 @@ public struct CertAuthorityError: Error, Sendable, CustomStringConvertible {
         case logInconsistent
         /// The database is behind a checkpoint that was published: an older copy was put back.
         case rolledBack
+        /// It is there already, or somebody else has it.
+        case conflict
         /// What was asked for does not exist.
         case notFound
         /// What came back from the signer is not what was recorded.

@@ -7,7 +7,7 @@ import Synchronization
 @testable import CertAuthority
 
 /// Signs what it is given, with a key in plain memory.
-struct HonestSigner: CertificateSigner {
+struct HonestSigner: LocalSigner {
     let publicKey: PublicKey
     private let key: SampleKey
 
@@ -22,7 +22,7 @@ struct HonestSigner: CertificateSigner {
 }
 
 /// Remembers what it was asked to sign.
-final class CountingSigner: CertificateSigner {
+final class CountingSigner: LocalSigner {
     let publicKey: PublicKey
     private let honest: HonestSigner
     private let seen = Mutex<[[UInt8]]>([])
@@ -41,7 +41,7 @@ final class CountingSigner: CertificateSigner {
 }
 
 /// Has an honest key's public half and does as it likes.
-struct LyingSigner: CertificateSigner {
+struct LyingSigner: LocalSigner {
     let publicKey: PublicKey
     private let answer: @Sendable ([[UInt8]]) throws(CertAuthorityError) -> [Signature]
 

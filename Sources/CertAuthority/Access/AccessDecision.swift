@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import SSHWire
+import SSHWire
 
 /// What an access policy says to a request, and why.
 public struct AccessDecision: Sendable {

@@ -47,15 +47,18 @@ public struct Issuer: Sendable {
 
     /// Issues what policy allows of `requests`, in order. All of them are recorded in one durable step, then signed.
     ///
+    /// - Parameter preceding: what is recorded in the same step, before them.
     /// - Throws: when there is no key for a kind, nothing could be recorded, or a signature could not be made. Serials
     ///   that were recorded before a signature failed stay recorded and are never used again.
-    public func issue(_ requests: [IssuanceRequest]) async throws(CertAuthorityError) -> [Outcome] {
+    public func issue(
+        _ requests: [IssuanceRequest], after preceding: [LedgerDraft] = []
+    ) async throws(CertAuthorityError) -> [Outcome] {
         let milliseconds = clock()
         let now = UnixTime(seconds: milliseconds / 1_000)
         let random = randomBytes(requests.count * Self.nonceBytes)
-        var drafts: [LedgerDraft] = []
+        var drafts = preceding
         var refusals: [Int: [String]] = [:]
-        drafts.reserveCapacity(requests.count)
+        drafts.reserveCapacity(preceding.count + requests.count)
         var authority: (kind: CertificateKind, key: PublicKey)?
         for (number, request) in requests.enumerated() {
             let nonce = Array(random[(number * Self.nonceBytes)..<((number + 1) * Self.nonceBytes)])
@@ -74,7 +77,7 @@ public struct Issuer: Sendable {
             }
         }
         let recorded = try await ledger.record(drafts, at: milliseconds)
-        let issued = try sign(recorded)
+        let issued = try await sign(recorded)
         if refusals.isEmpty { return issued }
         var next = issued.makeIterator()
         return requests.indices.compactMap { number in
@@ -90,33 +93,25 @@ public struct Issuer: Sendable {
     }
 
     /// Signs what was recorded, and compares what comes back with it before it leaves.
-    private func sign(
-        _ recorded: [RecordedIssuance]
-    ) throws(CertAuthorityError) -> [Outcome] {
+    private func sign(_ recorded: [RecordedIssuance]) async throws(CertAuthorityError) -> [Outcome] {
         var signed: [Outcome] = []
         signed.reserveCapacity(recorded.count)
         // Runs of one kind share one opening of the key.
         var start = recorded.startIndex
         while start < recorded.endIndex {
             let kind = recorded[start].certificate.fields.kind
-            var end = start
-            var messages: [[UInt8]] = []
-            messages.reserveCapacity(recorded.count - start)
-            while end < recorded.endIndex, recorded[end].certificate.fields.kind == kind {
-                messages.append(recorded[end].certificate.toBeSigned)
-                end += 1
-            }
+            let end = recorded[start...].firstIndex { $0.certificate.fields.kind != kind } ?? recorded.endIndex
+            let run = Array(recorded[start..<end])
             let signer = try signer(kind)
             let mustVerify = signer.signaturesNeedVerifying
-            let signatures = try signer.sign(messages)
-            guard signatures.count == messages.count else {
+            let signatures = try await signer.sign(run)
+            guard signatures.count == run.count else {
                 throw CertAuthorityError(
-                    .signerMismatch, "\(signatures.count) signatures for \(messages.count) certificates")
+                    .signerMismatch, "\(signatures.count) signatures for \(run.count) certificates")
             }
-            for number in start..<end {
-                let certificate = try certificate(
-                    recorded[number].certificate, signatures[number - start], verifying: mustVerify)
-                signed.append(.issued(certificate, index: recorded[number].index))
+            for (recorded, signature) in zip(run, signatures) {
+                let certificate = try certificate(recorded.certificate, signature, verifying: mustVerify)
+                signed.append(.issued(certificate, index: recorded.index))
             }
             start = end
         }

@@ -4,7 +4,7 @@
 public import SSHWire
 
 /// A CA key that an ssh-agent holds: in its memory, or behind it in a token, a TPM or an HSM.
-public struct AgentKeySigner: CertificateSigner {
+public struct AgentKeySigner: LocalSigner {
     public let publicKey: PublicKey
     private let socket: String
 

@@ -15,10 +15,22 @@ public protocol CertificateSigner: Sendable {
     /// signature takes more than twice as long as making one.
     var signaturesNeedVerifying: Bool { get }
 
-    /// Signs each message by itself, in order; all or none.
-    func sign(_ messages: [[UInt8]]) throws(CertAuthorityError) -> [Signature]
+    /// Signs each certificate by itself, in order; all or none.
+    func sign(_ recorded: [RecordedIssuance]) async throws(CertAuthorityError) -> [Signature]
 }
 
 extension CertificateSigner {
     public var signaturesNeedVerifying: Bool { true }
+}
+
+/// A CA key that signs bytes when it is called: in this process, or by an ssh-agent that is asked and answers.
+public protocol LocalSigner: CertificateSigner {
+    /// Signs each message by itself, in order; all or none.
+    func sign(_ messages: [[UInt8]]) throws(CertAuthorityError) -> [Signature]
+}
+
+extension LocalSigner {
+    public func sign(_ recorded: [RecordedIssuance]) async throws(CertAuthorityError) -> [Signature] {
+        try sign(recorded.map(\.certificate.toBeSigned))
+    }
 }

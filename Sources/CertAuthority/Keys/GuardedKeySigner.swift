@@ -4,7 +4,7 @@
 public import SSHWire
 
 /// A CA key that lives in this process, in guarded memory.
-public struct GuardedKeySigner: CertificateSigner {
+public struct GuardedKeySigner: LocalSigner {
     private let key: PrivateKey
 
     /// How many signatures share one opening of the memory: opening costs about a tenth of an Ed25519 signature, and

@@ -58,6 +58,8 @@ public actor SQLiteLedger: Ledger {
         do {
             try Self.checkKind(path, busyTimeout: busyTimeout)
             pool = try Self.open(path, readOnly: signer == nil, busyTimeout: busyTimeout)
+            // An older version's file gets what was added since; whoever only reads does without.
+            if signer != nil { try Schema.migrator.migrate(pool) }
         } catch {
             throw ledgerError(error, path)
         }
@@ -76,7 +78,7 @@ public actor SQLiteLedger: Ledger {
                 throw CertAuthorityError(
                     .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
             }
-            guard try Schema.migrator.hasCompletedMigrations(db),
+            guard try Schema.migrator.appliedIdentifiers(db).contains(Schema.ledger),
                 try !Schema.migrator.hasBeenSuperseded(db)
             else {
                 throw CertAuthorityError(

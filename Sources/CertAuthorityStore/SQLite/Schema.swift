@@ -8,9 +8,12 @@ enum Schema {
     /// "DPLG": tells a ledger from any other SQLite file (`PRAGMA application_id`).
     static let applicationID: Int32 = 0x4450_4c47
 
+    /// The migration that makes a ledger: what can be read without changing the file has it.
+    static let ledger = "1: entries, tiles, certificates, revocations"
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1: entries, tiles, certificates, revocations") { db in
+        migrator.registerMigration(ledger) { db in
             // One row: everything that changes with each append.
             try db.execute(
                 sql: """
@@ -44,6 +47,40 @@ enum Schema {
                     CREATE INDEX certificates_by_key_id ON certificates (key_id);
                     CREATE TABLE revocations (
                         entry INTEGER PRIMARY KEY
+                    ) STRICT;
+                    """)
+        }
+        migrator.registerMigration("2: enrolled keys, hosts, sessions") { db in
+            // Lists and mappings are JSON: they are read as a whole, and never searched.
+            try db.execute(
+                sql: """
+                    CREATE TABLE enrolled_keys (
+                        fingerprint TEXT PRIMARY KEY,
+                        key BLOB NOT NULL,
+                        identity TEXT NOT NULL,
+                        email TEXT,
+                        groups TEXT NOT NULL,
+                        added INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE TABLE hosts (
+                        id TEXT PRIMARY KEY,
+                        names TEXT NOT NULL,
+                        labels TEXT NOT NULL
+                    ) STRICT;
+                    CREATE TABLE sessions (
+                        id TEXT PRIMARY KEY,
+                        identity TEXT NOT NULL,
+                        provider TEXT NOT NULL,
+                        subject TEXT NOT NULL,
+                        email TEXT,
+                        groups TEXT NOT NULL,
+                        claims TEXT NOT NULL,
+                        authenticated INTEGER NOT NULL,
+                        key BLOB NOT NULL,
+                        credential TEXT,
+                        source TEXT NOT NULL,
+                        created INTEGER NOT NULL,
+                        expires INTEGER NOT NULL
                     ) STRICT;
                     """)
         }

@@ -1,6 +1,8 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import SSHWire
+
 /// Builds an object member by member; what is nil is left out.
 struct JSONMembers {
     private(set) var members: [JSONValue.Member] = []
@@ -58,6 +60,33 @@ struct JSONFields {
         guard let value = take(name) else { return nil }
         guard let array = value.array else { throw wrong(name, "an array") }
         return array
+    }
+
+    /// Takes a text that must be there.
+    mutating func needText(_ name: String) throws(ControlProtocolError) -> String {
+        try need(name, try takeText(name))
+    }
+
+    /// Takes an array of texts.
+    mutating func takeTexts(_ name: String) throws(ControlProtocolError) -> [String]? {
+        guard let array = try takeArray(name) else { return nil }
+        let texts = array.compactMap(\.string)
+        guard texts.count == array.count else { throw wrong(name, "an array of texts") }
+        return texts
+    }
+
+    /// Takes a public key that must be there, as ssh-keygen writes it.
+    mutating func needKey(_ name: String) throws(ControlProtocolError) -> PublicKey {
+        let line: PublicKeyLine
+        do {
+            line = try PublicKeyLine(try needText(name))
+        } catch let error as ControlProtocolError {
+            throw error
+        } catch {
+            throw ControlProtocolError(.invalidValue, "\(what): \(name): \(error)")
+        }
+        guard case .key(let key) = line.content else { throw wrong(name, "a plain public key") }
+        return key
     }
 
     /// The value that must be there.

@@ -23,6 +23,11 @@ public struct TileLayout: Hashable, Sendable {
             width: Int(truncatingIfNeeded: min(count - first, UInt64(LogLimits.tileWidth))))
     }
 
+    /// Whether the tree has the tile, or a wider one of which it is the beginning.
+    public func contains(_ tile: Tile) -> Bool {
+        self.tile(tile.kind, index: tile.index).map { tile.width <= $0.width } ?? false
+    }
+
     /// Every tile, entry bundles first, then hash tiles by level; each kind from the left.
     public var tiles: Tiles { Tiles(layout: self, oldSize: 0) }
 

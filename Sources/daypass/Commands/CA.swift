@@ -67,62 +67,16 @@ struct CAInit: AsyncParsableCommand {
 
     func run() async throws {
         let folder = try home.folder
-        guard !folder.files.contains(where: FileIO.exists) else {
-            throw CertAuthorityError(
-                .unsafeFile, "there is a CA in \(folder.path.escapedForTerminal) already",
-                hint: "use another folder with --home; a CA is never overwritten")
-        }
+        try folder.checkIsUnused()
         let secret = noPassphrase ? nil : try newPassphrase()
         let authorities = try collectAuthorities(secret)
-        var configuration = CAConfiguration(origin: origin ?? defaultOrigin(authorities))
+        var configuration = CAConfiguration(origin: origin ?? CAHome.defaultOrigin(authorities))
         configuration.hasRandomSerials = serials == .random
         configuration.agentRoles = Set(authorities.filter { $0.change == .entrusted }.map(\.role))
-        // Refuses an origin that no checkpoint could carry before anything is on disk.
-        _ = try KeyName(configuration.origin)
-        guard let log = authorities.first(where: { $0.role == .log })?.privateKey else {
-            throw CertAuthorityError(.key, "there is no log key")
-        }
-        let signer = try noteSigner(log, configuration.origin)
-        try FileIO.makeSecretFolder(folder.path)
-        // First the database: of two that are started at once, one fails here and has touched nothing.
-        try SQLiteLedger.create(
-            at: folder.database, origin: configuration.origin,
-            serials: serials == .random
-                ? .random(key: SystemRandom.bytes(SerialSequence.keyBytes)) : .sequential,
-            signer: signer)
-        do {
-            try await fill(folder, authorities, configuration, secret, signer)
-        } catch {
-            // None of them was there before, and half a CA would be neither used nor made again.
-            folder.files.forEach(FileIO.remove)
-            throw error
-        }
+        try await CAHome.create(
+            in: folder, authorities, configuration, passphrase: secret, requester: try localRequester(),
+            at: millisecondsNow(), randomBytes: SystemRandom.bytes)
         try report(folder, authorities, configuration)
-    }
-
-    private func fill(
-        _ folder: CAFolder, _ authorities: [NewAuthority], _ configuration: CAConfiguration,
-        _ secret: SecretBytes?, _ signer: NoteSigner
-    ) async throws {
-        for authority in authorities {
-            if let key = authority.privateKey {
-                let file = try key.openSSHFile(passphrase: secret)
-                try FileIO.writeSecret(file, to: folder.privateKey(authority.role))
-            }
-            try PublicKeyFile.write(
-                authority.publicKey, comment: authority.comment, to: folder.publicKey(authority.role))
-        }
-        let ledger = try SQLiteLedger(opening: folder.database, signer: signer)
-        let requester = try localRequester()
-        _ = try await ledger.append(
-            authorities.map {
-                .authority(
-                    AuthorityRecord(change: $0.change, role: $0.role, key: $0.publicKey), requester: requester
-                )
-            }, at: millisecondsNow())
-        try FileIO.write(try ledger.checkpoint().bytes.span, to: folder.checkpoint, mode: 0o644)
-        // Last: a folder without settings is no CA yet.
-        try FileIO.write(configuration.yaml, to: folder.configuration, mode: 0o600)
     }
 
     private func newPassphrase() throws -> SecretBytes {
@@ -131,12 +85,6 @@ struct CAInit: AsyncParsableCommand {
         let second = try Terminal.askPassphrase("The same once more: ")
         guard Passphrase.areEqual(first, second) else { throw Failure("the two passphrases differ") }
         return first
-    }
-
-    private func defaultOrigin(_ authorities: [NewAuthority]) -> String {
-        let key = authorities.first { $0.role == .log }?.publicKey.encoded ?? []
-        return "daypass.local/"
-            + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private func report(
@@ -186,17 +134,6 @@ enum CAKeyType: String, ExpressibleByArgument, CaseIterable {
 enum SerialOrder: String, ExpressibleByArgument, CaseIterable {
     case sequential
     case random
-}
-
-/// A key that a new CA starts with.
-struct NewAuthority {
-    let role: AuthorityRole
-    let change: AuthorityRecord.Change
-    let publicKey: PublicKey
-    /// Nil when an ssh-agent keeps it.
-    let privateKey: PrivateKey?
-
-    var comment: String { "daypass \(role.name)\(role == .log ? " key" : " CA")" }
 }
 
 extension CAInit {

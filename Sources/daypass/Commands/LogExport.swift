@@ -42,7 +42,7 @@ struct LogExport: ParsableCommand {
         var progress = Progress("exporting", total: head.size)
         var written = 0
         for tile in try TileLayout(size: head.size).tiles(changedSince: earlier?.size ?? 0) {
-            let bytes = try content(tile, ledger)
+            let bytes = try ledger.contents(of: tile)
             if case .entries = tile.kind { progress.update(tile.firstPosition) }
             try FileIO.write(bytes.span, creatingFoldersIn: folder, at: tile.path)
             written += 1
@@ -52,13 +52,5 @@ struct LogExport: ParsableCommand {
         let checkpoint = note.bytes
         try FileIO.write(checkpoint.span, to: folder + "/checkpoint", mode: 0o644)
         Terminal.say("\(folder.escapedForTerminal): \(head.size) entries, \(written) tiles written")
-    }
-
-    private func content(_ tile: Tile, _ ledger: SQLiteLedger) throws -> [UInt8] {
-        guard case .entries = tile.kind else {
-            return try ledger.withTree { tree in try HashTile(tile, from: tree).bytes }
-        }
-        let range = tile.firstPosition..<(tile.firstPosition + UInt64(tile.width))
-        return try EntryBundle(tile, entries: try ledger.entries(range)).bytes
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
+import CertAuthorityStore
 import CommandSupport
 import SSHWire
 

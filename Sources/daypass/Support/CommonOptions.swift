@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import CertAuthority
+import CertAuthorityStore
 import CommandSupport
 import SSHWire
 
@@ -35,6 +36,16 @@ struct HomeOptions: ParsableArguments {
             }
             return CAFolder(path + "/.daypass")
         }
+    }
+}
+
+extension CAHome {
+    /// Opens the folder that was asked for.
+    init(_ options: HomeOptions) throws { try self.init(options.folder) }
+
+    /// The private keys of `roles`, by the passphrase that the options say where to get.
+    func unlock(_ roles: [AuthorityRole], _ passphrase: PassphraseOptions) throws -> Keyring {
+        try unlock(roles) { try passphrase.obtain(prompt: $0) }
     }
 }
 

@@ -1,32 +1,29 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CertAuthority
-import CertAuthorityStore
-import SSHWire
-import TransparencyLog
+public import CertAuthority
+public import SSHWire
+public import TransparencyLog
 
 /// A CA folder in use: its settings, its public keys, and its private ones where a command needs them.
-struct CAHome {
-    let folder: CAFolder
-    let configuration: CAConfiguration
+public struct CAHome: Sendable {
+    public let folder: CAFolder
+    public let configuration: CAConfiguration
 
     /// The largest key file, in bytes: RSA-16384 in PEM stays under 16 KiB.
-    static let maximumKeyFileBytes = 64 << 10
+    public static let maximumKeyFileBytes = 64 << 10
     /// The largest published checkpoint, in bytes (C2SP tlog-checkpoint with a few witnesses stays far under it).
-    static let maximumCheckpointBytes = 64 << 10
+    public static let maximumCheckpointBytes = 64 << 10
 
     /// Opens the folder.
     ///
     /// - Throws: `.notFound` when it is no CA folder, saying how to make one.
-    init(_ options: HomeOptions) throws {
-        folder = try options.folder
+    public init(_ folder: CAFolder) throws {
+        self.folder = folder
         guard FileIO.exists(folder.configuration) else {
             throw CertAuthorityError(
                 .notFound, "there is no CA in \(folder.path.escapedForTerminal)",
-                hint:
-                    "make one with: daypass ca init\(options.home == nil ? "" : " --home \(folder.path.escapedForTerminal)")"
-            )
+                hint: "make one with: daypass ca init --home \(folder.path.escapedForTerminal)")
         }
         let bytes = try FileIO.read(folder.configuration, maximumBytes: CAConfiguration.maximumBytes)
         guard let yaml = String(validating: bytes, as: UTF8.self) else {
@@ -36,12 +33,12 @@ struct CAHome {
     }
 
     /// A role's public key.
-    func publicKey(_ role: AuthorityRole) throws -> PublicKey {
+    public func publicKey(_ role: AuthorityRole) throws -> PublicKey {
         try PublicKeyFile.read(folder.publicKey(role))
     }
 
     /// The log's key as whoever verifies needs it.
-    func logVerifier() throws -> NoteVerifier {
+    public func logVerifier() throws -> NoteVerifier {
         let key = try publicKey(.log)
         guard case .ed25519(let bytes) = key.material else {
             throw CertAuthorityError(
@@ -52,17 +49,21 @@ struct CAHome {
     }
 
     /// The ledger for reading.
-    func ledger() throws -> SQLiteLedger { try SQLiteLedger(opening: folder.database, signer: nil) }
+    public func ledger() throws -> SQLiteLedger { try SQLiteLedger(opening: folder.database, signer: nil) }
 
     /// The ledger for reading, after making sure that it continues what was published: for what hosts will act on.
-    func currentLedger() throws -> SQLiteLedger {
+    public func currentLedger() throws -> SQLiteLedger {
         let ledger = try ledger()
         try checkAgainstPublished(ledger)
         return ledger
     }
 
-    /// The private keys of `roles`, which are asked for one passphrase at most.
-    func unlock(_ roles: [AuthorityRole], _ passphrase: PassphraseOptions) throws -> Keyring {
+    /// The private keys of `roles`.
+    ///
+    /// - Parameter passphrase: asked for once at most, with a prompt for people, when a key needs one.
+    public func unlock(
+        _ roles: [AuthorityRole], passphrase: (_ prompt: String) throws -> SecretBytes
+    ) throws -> Keyring {
         var known: SecretBytes?
         var keys: [AuthorityRole: PrivateKey] = [:]
         for role in roles {
@@ -71,8 +72,7 @@ struct CAHome {
             do {
                 keys[role] = try PrivateKeyFile.parse(contents, path: path, passphrase: known)
             } catch let error as CertAuthorityError where error.code == .passphrase && known == nil {
-                known = try passphrase.obtain(
-                    prompt: "Passphrase of the CA in \(folder.path.escapedForTerminal): ")
+                known = try passphrase("Passphrase of the CA in \(folder.path.escapedForTerminal): ")
                 keys[role] = try PrivateKeyFile.parse(contents, path: path, passphrase: known)
             }
             guard keys[role]?.publicKey == (try publicKey(role)) else {
@@ -86,7 +86,7 @@ struct CAHome {
     }
 
     /// The ledger for writing, after making sure that it continues what was published.
-    func ledger(signing log: PrivateKey) throws -> SQLiteLedger {
+    public func ledger(signing log: PrivateKey) throws -> SQLiteLedger {
         let ledger = try SQLiteLedger(
             opening: folder.database, signer: try noteSigner(log, configuration.origin))
         try checkAgainstPublished(ledger)
@@ -94,7 +94,7 @@ struct CAHome {
     }
 
     /// The checkpoint that lies beside the database, nil when there is none.
-    func publishedCheckpoint() throws -> VerifiedCheckpoint? {
+    public func publishedCheckpoint() throws -> VerifiedCheckpoint? {
         guard FileIO.exists(folder.checkpoint) else { return nil }
         let bytes = try FileIO.read(folder.checkpoint, maximumBytes: Self.maximumCheckpointBytes)
         return try VerifiedCheckpoint(
@@ -127,18 +127,18 @@ struct CAHome {
     }
 
     /// Puts the newest checkpoint beside the database.
-    func publishCheckpoint(_ ledger: SQLiteLedger) throws {
+    public func publishCheckpoint(_ ledger: SQLiteLedger) throws {
         try FileIO.write(try ledger.checkpoint().bytes.span, to: folder.checkpoint, mode: 0o644)
     }
 }
 
 /// Private keys that are loaded.
-struct Keyring {
+public struct Keyring: Sendable {
     private let keys: [AuthorityRole: PrivateKey]
 
-    init(keys: [AuthorityRole: PrivateKey]) { self.keys = keys }
+    public init(keys: [AuthorityRole: PrivateKey]) { self.keys = keys }
 
-    func key(_ role: AuthorityRole) throws -> PrivateKey {
+    public func key(_ role: AuthorityRole) throws -> PrivateKey {
         guard let key = keys[role] else {
             throw CertAuthorityError(.key, "the \(role.name) key is not loaded")
         }
@@ -147,7 +147,7 @@ struct Keyring {
 }
 
 /// Signs the log's checkpoints with an Ed25519 key.
-func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner {
+public func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner {
     guard case .ed25519(let bytes) = key.publicKey.material else {
         throw CertAuthorityError(
             .key, "log key: an Ed25519 key expected, it is \(key.publicKey.keyType.rawValue)")
@@ -158,7 +158,7 @@ func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner {
 }
 
 /// Checks an Ed25519 signature for the log's notes.
-@Sendable func isValidEd25519(_ key: [UInt8], _ message: [UInt8], _ signature: [UInt8]) -> Bool {
+@Sendable public func isValidEd25519(_ key: [UInt8], _ message: [UInt8], _ signature: [UInt8]) -> Bool {
     guard let key = try? PublicKey(.ed25519(key)) else { return false }
     do {
         try key.verify(Signature(.ed25519, blob: signature), over: message.span)

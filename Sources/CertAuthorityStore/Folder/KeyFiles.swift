@@ -2,17 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
-import SSHWire
+public import SSHWire
 
 /// Public keys in files.
-enum PublicKeyFile {
+public enum PublicKeyFile {
     /// The largest one, in bytes.
-    static let maximumBytes = 64 << 10
+    public static let maximumBytes = 64 << 10
 
     /// Reads a file with one plain public key.
     ///
     /// - Throws: for certificates and private keys, saying what the file is.
-    static func read(_ path: String) throws -> PublicKey {
+    public static func read(_ path: String) throws -> PublicKey {
         let line = try readLine(path)
         guard case .key(let key) = line.content else {
             throw CertAuthorityError(
@@ -22,7 +22,7 @@ enum PublicKeyFile {
     }
 
     /// Reads a file with one key or certificate.
-    static func readLine(_ path: String) throws -> PublicKeyLine {
+    public static func readLine(_ path: String) throws -> PublicKeyLine {
         do {
             return try PublicKeyLine(file: try FileIO.read(path, maximumBytes: maximumBytes))
         } catch let error as SSHWireError {
@@ -31,18 +31,18 @@ enum PublicKeyFile {
     }
 
     /// Writes a key's line.
-    static func write(_ key: PublicKey, comment: String, to path: String) throws {
+    public static func write(_ key: PublicKey, comment: String, to path: String) throws {
         let line = try PublicKeyLine(.key(key), comment: ExactText(comment))
         try FileIO.write(line.text + "\n", to: path, mode: 0o644)
     }
 }
 
 /// Private keys in files.
-enum PrivateKeyFile {
+public enum PrivateKeyFile {
     /// Parses a key file's content.
     ///
     /// - Throws: `.passphrase` when it needs one, or another one.
-    static func parse(_ contents: SecretBytes, path: String, passphrase: SecretBytes?) throws -> PrivateKey {
+    public static func parse(_ contents: SecretBytes, path: String, passphrase: SecretBytes?) throws -> PrivateKey {
         do {
             return try PrivateKey(fileContents: contents, passphrase: passphrase)
         } catch {

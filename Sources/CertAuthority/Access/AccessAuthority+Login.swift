@@ -1,0 +1,128 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import SSHWire
+import Synchronization
+
+extension AccessAuthority {
+    /// Why somebody is not let in: for the log. The caller is told less.
+    public struct LoginRefusal: Error, Sendable {
+        /// One line.
+        public let reason: String
+        /// What to do next.
+        public let hint: String?
+    }
+
+    /// What became of a login.
+    public enum LoginOutcome: Sendable {
+        case started(LoginSession)
+        case refused(LoginRefusal)
+    }
+
+    /// Logs somebody in by an enrolled key.
+    ///
+    /// - Parameters:
+    ///   - signature: an SSHSIG signature of `message`, which names `challenge`, the authority and `sessionKey`.
+    ///   - namespace: the signature's.
+    ///   - sessionKey: the key to bind the session to.
+    public func logIn(
+        by signature: SSHSignature, over message: [UInt8], namespace: ExactText, challenge: String,
+        sessionKey: PublicKey, from address: IPAddress?
+    ) async throws(CertAuthorityError) -> LoginOutcome {
+        let now = now
+        guard challenges.redeem(challenge, at: now) else {
+            // Nothing is recorded: anybody can send texts that were never handed out.
+            return .refused(
+                LoginRefusal(
+                    reason: "the challenge was used, is too old or was never given out", hint: "log in again"))
+        }
+        guard case .key(let key) = signature.signer else {
+            return .refused(
+                LoginRefusal(
+                    reason: "the login is signed by a certificate, an enrolled key is needed",
+                    hint: "name the plain key with --key"))
+        }
+        do {
+            try signature.verify(message, namespace: namespace)
+        } catch {
+            return .refused(LoginRefusal(reason: error.reason, hint: nil))
+        }
+        // Only a key whose signature was verified is looked up: to offer one is nothing.
+        guard let enrolled = state.withLock({ $0.keys[key] }) else {
+            try await record(
+                .login(
+                    LoginRecord(
+                        change: .refused, identity: try Identity("unknown"), session: "",
+                        provider: ExactText(Person.enrolledKeys), keyFingerprint: ExactText(key.fingerprint),
+                        sourceAddress: ExactText(address?.description ?? ""), expires: now,
+                        reason: "the key is not enrolled"), requester: try Identity("unknown")))
+            return .refused(
+                LoginRefusal(
+                    reason: "the key \(key.fingerprint) is not enrolled here",
+                    hint: "ask an administrator to run: daypass keys add --identity YOU KEY.pub"))
+        }
+        let person = Person(
+            identity: enrolled.identity, provider: Person.enrolledKeys, subject: key.fingerprint,
+            email: enrolled.email, groups: enrolled.groups, authenticatedAt: now)
+        return try await start(person, credential: key.fingerprint, sessionKey: sessionKey, from: address)
+    }
+
+    /// Starts a session for somebody who has proved who they are.
+    public func start(
+        _ person: Person, credential: String?, sessionKey: PublicKey, from address: IPAddress?
+    ) async throws(CertAuthorityError) -> LoginOutcome {
+        guard sessionKey.keyType == .ed25519 else {
+            return .refused(
+                LoginRefusal(
+                    reason: "session key: \(sessionKey.keyType.rawValue), Ed25519 is needed", hint: nil))
+        }
+        let now = now
+        let mine = sessions.open(at: now).filter { $0.person.identity == person.identity }
+        for old in mine.prefix(max(0, mine.count + 1 - limits.sessionsPerPerson)) {
+            try await end(old, by: person.identity, from: address, reason: "too many sessions")
+        }
+        let session = LoginSession(
+            id: newSessionID(), person: person, key: sessionKey, credential: credential,
+            sourceAddress: address?.description ?? "", created: now,
+            expires: now.adding(limits.sessionLifetime) ?? now)
+        try await record(
+            .login(
+                loginRecord(session, .started, from: address, reason: credential.map { "key \($0)" } ?? ""),
+                requester: person.identity))
+        try await directory.add(session)
+        sessions.add(session)
+        return .started(session)
+    }
+
+    /// Ends a session of one's own, or anybody's for an administrator.
+    ///
+    /// - Throws: `.notFound` when there is none, or it is somebody else's: whose is not told.
+    public func endSession(
+        _ id: String, by actor: LoginSession, isAdministrator: Bool, from address: IPAddress?, reason: String
+    ) async throws(CertAuthorityError) {
+        guard let session = sessions.session(id, at: now),
+            isAdministrator || session.person.identity == actor.person.identity
+        else { throw CertAuthorityError(.notFound, "there is no session \(id.escapedForTerminal)") }
+        try await end(session, by: actor.person.identity, from: address, reason: reason)
+    }
+
+    func end(
+        _ session: LoginSession, by actor: Identity, from address: IPAddress?, reason: String
+    ) async throws(CertAuthorityError) {
+        // From here on it opens nothing, also if what follows fails.
+        sessions.remove(session.id)
+        try await record(
+            .login(loginRecord(session, .ended, from: address, reason: reason), requester: actor))
+        try await directory.removeSessions([session.id])
+    }
+
+    private func loginRecord(
+        _ session: LoginSession, _ change: LoginRecord.Change, from address: IPAddress?, reason: String
+    ) -> LoginRecord {
+        LoginRecord(
+            change: change, identity: session.person.identity, session: ExactText(session.id),
+            provider: ExactText(session.person.provider), keyFingerprint: ExactText(session.key.fingerprint),
+            sourceAddress: ExactText(address?.description ?? ""), expires: session.expires,
+            reason: ExactText(reason))
+    }
+}

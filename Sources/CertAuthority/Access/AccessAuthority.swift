@@ -1,0 +1,121 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import SSHWire
+import Synchronization
+
+/// The control plane's decisions: who is logged in, what policy gives them, and what the log is told of it.
+///
+/// Everything that is changed is recorded in the log first, then kept, then used.
+public final class AccessAuthority: Sendable {
+    /// What is decided by, beside the policy.
+    public struct Limits: Sendable, Hashable {
+        /// How long a session lasts, in seconds.
+        public var sessionLifetime: UInt64 = 12 * 3_600
+        /// The most open sessions of one person; the oldest is ended for a new one.
+        public var sessionsPerPerson = 32
+
+        public init() {}
+    }
+
+    /// What is kept in memory, as the directory has it.
+    struct State {
+        var policy: AccessPolicy
+        var keys: [PublicKey: EnrolledKey] = [:]
+        var hosts: [String: ManagedHost] = [:]
+        /// Ids of hosts by what people call them.
+        var hostIDs: [String: String] = [:]
+    }
+
+    /// The sessions that are open.
+    public let sessions: SessionTable
+    /// The challenges that are out.
+    public let challenges: ChallengeTable
+    let state: Mutex<State>
+    let directory: any Directory
+    let issuer: Issuer
+    let limits: Limits
+
+    /// Reads everything from the directory.
+    public init(
+        issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits()
+    ) async throws(CertAuthorityError) {
+        self.issuer = issuer
+        self.directory = directory
+        self.limits = limits
+        sessions = SessionTable(try await directory.sessions(), startedAt: issuer.clock())
+        challenges = ChallengeTable(randomBytes: issuer.randomBytes)
+        var state = State(policy: policy)
+        for key in try await directory.enrolledKeys() { state.keys[key.key] = key }
+        for host in try await directory.hosts() { try state.add(host) }
+        self.state = Mutex(state)
+    }
+
+    /// The current second.
+    public var now: UnixTime { UnixTime(seconds: issuer.clock() / 1_000) }
+
+    /// The policy in force.
+    public var policy: AccessPolicy { state.withLock { $0.policy } }
+
+    /// Whether the policy counts somebody among the administrators.
+    public func isAdministrator(_ person: Person, from address: IPAddress?) -> Bool {
+        policy.isAdministrator(person, at: now, from: address)
+    }
+
+    /// Puts another policy in force, once the log knows of it.
+    public func use(_ policy: AccessPolicy, by requester: Identity) async throws(CertAuthorityError) {
+        try await record(
+            .change(
+                ChangeRecord(
+                    subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)), detail: ""),
+                requester: requester))
+        state.withLock { $0.policy = policy }
+    }
+
+    /// Appends entries that are no issuance.
+    func record(_ drafts: LedgerDraft...) async throws(CertAuthorityError) {
+        _ = try await issuer.ledger.append(drafts, at: issuer.clock())
+    }
+
+    /// A fresh name for a session.
+    func newSessionID() -> String { hexadecimal(issuer.randomBytes(16)) }
+}
+
+extension AccessAuthority.State {
+    /// - Throws: `.conflict` when another host has one of its names.
+    mutating func add(_ host: ManagedHost) throws(CertAuthorityError) {
+        let names = Set(host.names + [host.id])
+        for name in names {
+            if let other = hostIDs[name], other != host.id {
+                throw CertAuthorityError(
+                    .conflict, "host \(host.id): \"\(name)\" is a name of the host \(other) already",
+                    hint: "one name leads to one host: take it from the other first")
+            }
+        }
+        remove(hostID: host.id)
+        hosts[host.id] = host
+        for name in names { hostIDs[name] = host.id }
+    }
+
+    mutating func remove(hostID: String) {
+        guard let host = hosts.removeValue(forKey: hostID) else { return }
+        for name in host.names + [host.id] { hostIDs[name] = nil }
+    }
+
+    /// The host that somebody means by an id, a name or an address.
+    func host(called name: String) -> ManagedHost? {
+        hostIDs[name.lowercased()].flatMap { hosts[$0] }
+    }
+}
+
+/// Lower-case hexadecimal.
+func hexadecimal(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count * 2)
+    for byte in bytes {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+}

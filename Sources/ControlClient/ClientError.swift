@@ -1,0 +1,23 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import ControlProtocol
+
+/// Why a server could not be asked, or what it answered.
+public enum ClientError: Error, Sendable, CustomStringConvertible {
+    /// There is no connection, or no answer in time.
+    case unreachable(String)
+    /// The server is not the one that was meant.
+    case untrustedServer(String)
+    /// The answer is not one of this API's.
+    case notUnderstood(String)
+    /// The server says no.
+    case problem(Problem)
+
+    public var description: String {
+        switch self {
+        case .unreachable(let reason), .untrustedServer(let reason), .notUnderstood(let reason): reason
+        case .problem(let problem): problem.detail
+        }
+    }
+}

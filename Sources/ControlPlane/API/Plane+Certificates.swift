@@ -1,0 +1,73 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import ControlProtocol
+import Hummingbird
+import SSHWire
+
+extension Plane {
+    func addCertificates(_ v1: RouterGroup<PlaneContext>) {
+        v1.post("certificates") { [self] request, context in
+            let caller = try await authenticate(request, context)
+            let wish = try wish(CertificateWish(json: try json(caller.body)))
+            switch try await authority.issue(wish, for: caller.session, from: context.sourceAddress) {
+            case .issued(let certificate, let index, let host, let rule):
+                metrics.countIssued()
+                let line = try PublicKeyLine(.certificate(certificate), comment: certificate.fields.keyID)
+                return Response(
+                    .created,
+                    json: IssuedCertificate(
+                        certificate: line.text, host: host.id, login: wish.login, rule: rule, logIndex: index
+                    ).json)
+            case .refused(let decision):
+                throw refusal(decision)
+            }
+        }
+        v1.post("explain") { [self] request, context in
+            let caller = try await authenticate(request, context)
+            let wish = try wish(CertificateWish(json: try json(caller.body)))
+            guard
+                let explanation = authority.explain(
+                    wish, for: caller.session.person, from: context.sourceAddress)
+            else { throw Problem(.notFound, "host \"\(wish.host.escapedForTerminal)\" is not known here") }
+            return Response(json: .object([.init("text", .string(explanation.text))]))
+        }
+        v1.get("access") { [self] request, context in
+            let caller = try await authenticate(request, context)
+            let reachable = authority.reachable(by: caller.session.person).map { host, logins in
+                HostInfo(id: host.id, names: host.names, labels: host.labels, logins: logins).json
+            }
+            return try page(reachable, request)
+        }
+    }
+
+    private func wish(_ message: CertificateWish) throws -> AccessWish {
+        let permissions = try message.permissions.map { names in
+            Set(
+                try names.map { name in
+                    guard let permission = Permission(rawValue: name) else {
+                        throw Problem(
+                            .invalidRequest, "permissions: \"\(name.escapedForTerminal)\" is not known",
+                            hint: "known are \(Permission.allCases.map(\.rawValue).joined(separator: ", "))")
+                    }
+                    return permission
+                })
+        }
+        return try AccessWish(
+            host: message.host, login: message.login, key: message.key, lifetime: message.lifetime,
+            permissions: permissions, forceCommand: message.forceCommand, reason: message.reason)
+    }
+
+    private func refusal(_ decision: AccessDecision) -> Problem {
+        let code: Problem.Code =
+            switch decision.verdict {
+            case .allowed, .denied: .denied
+            case .needsApproval: .needsApproval
+            case .needsLogin: .needsLogin
+            }
+        metrics.countRefused(code.rawValue)
+        return Problem(
+            code, decision.reasons.first ?? "no rule allows it", reasons: decision.reasons)
+    }
+}

@@ -1,0 +1,22 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import Hummingbird
+import NIOCore
+public import SSHWire
+
+/// What the server knows of a request beside its bytes.
+public struct PlaneContext: RequestContext {
+    public var coreContext: CoreRequestContextStorage
+    /// Where the connection comes from; nil when that can't be told.
+    public let sourceAddress: IPAddress?
+
+    /// No body of ours is larger (``/ControlProtocol/CertificateWish/maximumBytes`` is one).
+    public var maxUploadSize: Int { 64 << 10 }
+
+    public init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        let text = source.channel.remoteAddress?.ipAddress
+        sourceAddress = text.flatMap { try? IPAddress($0) }
+    }
+}

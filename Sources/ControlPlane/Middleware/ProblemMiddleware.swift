@@ -1,0 +1,70 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import ControlProtocol
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Makes problem details of every error, counts every request, and writes one line of the log for each.
+struct ProblemMiddleware: RouterMiddleware {
+    typealias Context = PlaneContext
+
+    let metrics: PlaneMetrics
+
+    func handle(
+        _ request: Request, context: PlaneContext, next: (Request, PlaneContext) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            var problem = Self.problem(error)
+            problem.requestID = context.id
+            if problem.code == .internalError || problem.code.status == 503 {
+                context.logger.error(
+                    "request failed",
+                    metadata: ["daypass.error": "\("\(error)".escapedForTerminal)"])
+            }
+            response = Response(problem)
+        }
+        response.headers[.requestID] = context.id
+        let elapsed = ContinuousClock.now - start
+        metrics.count(route: context.endpointPath ?? "other", status: response.status.code, elapsed)
+        context.logger.debug(
+            "request",
+            metadata: [
+                "daypass.method": "\(request.method)",
+                "daypass.path": "\((request.head.path ?? "").escapedForTerminal)",
+                "daypass.status": "\(response.status.code)",
+                "daypass.source": "\(context.sourceAddress?.description ?? "")",
+            ])
+        return response
+    }
+
+    static func problem(_ error: any Error) -> Problem {
+        switch error {
+        case let problem as Problem: problem
+        case let error as CertAuthorityError: Problem(error)
+        case let error as ControlProtocolError: Problem(error)
+        case let error as HTTPError: Self.problem(error)
+        default: Problem(.internalError, "something went wrong here")
+        }
+    }
+
+    private static func problem(_ error: HTTPError) -> Problem {
+        switch error.status {
+        case .notFound: Problem(.notFound, "there is nothing at this path")
+        case .methodNotAllowed: Problem(.methodNotAllowed, "this path does not take this method")
+        case .contentTooLarge: Problem(.tooLarge, "the body is too large")
+        default: Problem(.invalidRequest, "the request can't be read")
+        }
+    }
+}
+
+extension HTTPField.Name {
+    /// The request's name in the server's log.
+    static let requestID = HTTPField.Name("X-Request-Id").unsafelyUnwrapped
+}

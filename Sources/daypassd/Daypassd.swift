@@ -1,0 +1,1 @@
+@main struct D { static func main() {} }
