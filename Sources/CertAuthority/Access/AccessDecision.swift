@@ -1,8 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import SSHWire
-
 /// What an access policy says to a request, and why.
 public struct AccessDecision: Sendable {
     /// The answer.

@@ -34,8 +34,11 @@ public indirect enum Claim: Sendable, Hashable {
     public subscript(path: some Sequence<String>) -> Claim? {
         var claim = self
         for name in path {
-            guard case .mapping(let members) = claim, let next = members[name] else { return nil }
-            claim = next
+            // A dictionary finds "é" in either of its Unicode spellings; a path means the one that it has.
+            guard case .mapping(let members) = claim, let index = members.index(forKey: name),
+                members[index].key.utf8.elementsEqual(name.utf8)
+            else { return nil }
+            claim = members[index].value
         }
         return claim
     }

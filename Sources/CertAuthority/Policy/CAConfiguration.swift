@@ -3,7 +3,6 @@
 
 import SSHWire
 import TransparencyLog
-import Yams
 
 /// A CA folder's settings, as `config.yaml` holds them (docs/cli.md lists the keys).
 ///
@@ -20,8 +19,10 @@ public struct CAConfiguration: Sendable, Hashable {
 
     /// The largest configuration file, in bytes.
     public static let maximumBytes = 64 << 10
-    /// The most brackets, braces and question marks in a configuration file, comments counted.
-    private static let maximumIndicators = 64
+    /// A configuration file has few brackets, braces and question marks, comments counted: 64 at most.
+    private static let form = YAMLForm(maximumBytes: maximumBytes, maximumIndicators: 64)
+    /// The most names in a list of permissions: each of the five may be there once.
+    private static let maximumPermissions = 64
 
     public init(origin: String) { self.origin = origin }
 
@@ -30,17 +31,7 @@ public struct CAConfiguration: Sendable, Hashable {
     /// - Parameter name: the file's name, for errors.
     /// - Throws: `.configuration`, naming the key.
     public init(yaml: String, name: String) throws(CertAuthorityError) {
-        try Self.checkForm(yaml, name)
-        let document: Node?
-        do {
-            document = try Yams.compose(yaml: yaml)
-        } catch {
-            throw CertAuthorityError(.configuration, "\(name): \("\(error)".escapedForTerminal)")
-        }
-        guard let root = document?.mapping else {
-            throw CertAuthorityError(.configuration, "\(name): a mapping of keys expected")
-        }
-        var reader = try MappingReader(root, name: name)
+        var reader = try Self.form.mapping(yaml, name: name)
         guard try reader.text("version") == "1" else {
             throw CertAuthorityError(.configuration, "\(name): version: 1 expected")
         }
@@ -57,11 +48,11 @@ public struct CAConfiguration: Sendable, Hashable {
             hasRandomSerials = order == "random"
         }
         if var issuance = try reader.mapping("issuance") {
-            if let span = try issuance.span("backdate") { policy.backdate = span }
-            if let span = try issuance.span("postdate") { policy.maximumPostdate = span }
+            if let span = try issuance.spanOrZero("backdate") { policy.backdate = span }
+            if let span = try issuance.spanOrZero("postdate") { policy.maximumPostdate = span }
             if var user = try issuance.mapping("user") {
                 policy.user = try user.bounds(policy.user)
-                if let names = try user.list("permissions") {
+                if let names = try user.list("permissions", maximum: Self.maximumPermissions) {
                     policy.permissions = try Self.permissions(names, name)
                 }
                 try user.finish()
@@ -82,36 +73,6 @@ public struct CAConfiguration: Sendable, Hashable {
             try custody.finish()
         }
         try reader.finish()
-    }
-
-    /// Refuses what costs a YAML reader more than its length: Yams compares mapping keys by everything inside them,
-    /// which aliases make grow without bound, and nested keys with the square of their number.
-    private static func checkForm(_ yaml: String, _ name: String) throws(CertAuthorityError) {
-        guard yaml.utf8.count <= maximumBytes else {
-            throw CertAuthorityError(
-                .configuration, "\(name): \(yaml.utf8.count) bytes, at most \(maximumBytes) are allowed")
-        }
-        var previous: UInt8 = 0
-        var indicators = 0
-        var holdsAnchor = false
-        var holdsAlias = false
-        for byte in yaml.utf8 {
-            if "[{?".utf8.contains(byte) { indicators += 1 }
-            let isName = byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || isLetterOrDigit(byte)
-            if isName, previous == UInt8(ascii: "&") { holdsAnchor = true }
-            if isName, previous == UInt8(ascii: "*") { holdsAlias = true }
-            previous = byte
-        }
-        guard !holdsAnchor || !holdsAlias else {
-            throw CertAuthorityError(
-                .configuration, "\(name): anchors and aliases (&name, *name) are not read here")
-        }
-        guard indicators <= maximumIndicators else {
-            throw CertAuthorityError(
-                .configuration,
-                "\(name): \(indicators) brackets, braces and question marks, at most \(maximumIndicators) are allowed"
-            )
-        }
     }
 
     private static func permissions(_ names: [String], _ file: String) throws(CertAuthorityError) -> Set<
@@ -168,10 +129,6 @@ public struct CAConfiguration: Sendable, Hashable {
     }
 }
 
-private func isLetterOrDigit(_ byte: UInt8) -> Bool {
-    (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-}
-
 /// A text as a YAML scalar: as it is when it can only be read as such, else in double quotes.
 private func quotedYAML(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { isLetterOrDigit($0) || "._/-".utf8.contains($0) }
@@ -189,76 +146,13 @@ private func quotedYAML(_ text: String) -> String {
     return quoted + "\""
 }
 
-/// Takes the keys of a YAML mapping one by one and then refuses what is left.
-private struct MappingReader {
-    /// By the keys' text alone: Yams' own lookup also compares tags, and would not find a key that has one.
-    private var values: [String: Node] = [:]
-    private let name: String
-    private let path: String
-    private var known: Set<String> = []
-
-    init(_ mapping: Node.Mapping, name: String, path: String = "") throws(CertAuthorityError) {
-        self.name = name
-        self.path = path
-        for (key, value) in mapping {
-            guard let text = key.scalar?.string else { throw refuse("?", "not known here, a name expected") }
-            guard values.updateValue(value, forKey: text) == nil else {
-                throw refuse(text, "given twice")
-            }
-        }
-    }
-
-    private func refuse(_ key: String, _ reason: String) -> CertAuthorityError {
-        CertAuthorityError(.configuration, "\(name): \(path)\(key.escapedForTerminal): \(reason)")
-    }
-
-    private mutating func node(_ key: String) -> Node? {
-        known.insert(key)
-        return values[key]
-    }
-
-    mutating func text(_ key: String) throws(CertAuthorityError) -> String? {
-        guard let node = node(key) else { return nil }
-        guard let text = node.scalar?.string, !text.isEmpty else { throw refuse(key, "a value expected") }
-        return text
-    }
-
-    mutating func choice(_ key: String, _ choices: [String]) throws(CertAuthorityError) -> String? {
-        guard let text = try text(key) else { return nil }
-        guard choices.contains(text) else {
-            throw refuse(
-                key, "\"\(text.escapedForTerminal)\", one of \(choices.joined(separator: ", ")) expected")
-        }
-        return text
-    }
-
-    mutating func span(_ key: String) throws(CertAuthorityError) -> UInt64? {
-        guard let text = try text(key) else { return nil }
-        do {
-            return text == "0" || text == "0s" ? 0 : try parseTimeSpan(text, field: key)
-        } catch {
-            throw CertAuthorityError(.configuration, "\(name): \(path)\(error.reason)")
-        }
-    }
-
-    mutating func list(_ key: String) throws(CertAuthorityError) -> [String]? {
-        guard let node = node(key) else { return nil }
-        guard let items = node.sequence?.map({ $0.scalar?.string }), !items.contains(nil) else {
-            throw refuse(key, "a list of names expected")
-        }
-        return items.compactMap { $0 }
-    }
-
-    mutating func mapping(_ key: String) throws(CertAuthorityError) -> MappingReader? {
-        guard let node = node(key) else { return nil }
-        guard let mapping = node.mapping else { throw refuse(key, "a mapping of keys expected") }
-        return try MappingReader(mapping, name: name, path: "\(path)\(key).")
-    }
-
-    mutating func bounds(_ given: IssuancePolicy.Bounds) throws(CertAuthorityError) -> IssuancePolicy.Bounds {
+extension YAMLMapping {
+    fileprivate mutating func bounds(
+        _ given: IssuancePolicy.Bounds
+    ) throws(CertAuthorityError) -> IssuancePolicy.Bounds {
         var bounds = given
-        if let span = try span("default_lifetime") { bounds.defaultLifetime = span }
-        if let span = try span("max_lifetime") { bounds.maximumLifetime = span }
+        if let span = try spanOrZero("default_lifetime") { bounds.defaultLifetime = span }
+        if let span = try spanOrZero("max_lifetime") { bounds.maximumLifetime = span }
         guard bounds.defaultLifetime > 0, bounds.maximumLifetime > 0 else {
             throw refuse("max_lifetime", "a positive time expected")
         }
@@ -266,11 +160,5 @@ private struct MappingReader {
             throw refuse("default_lifetime", "\(spell(bounds.defaultLifetime)) is over max_lifetime")
         }
         return bounds
-    }
-
-    func finish() throws(CertAuthorityError) {
-        for key in values.keys.sorted() where !known.contains(key) {
-            throw refuse(key, "not known here (known are \(known.sorted().joined(separator: ", ")))")
-        }
     }
 }

@@ -1,0 +1,154 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Something in a policy that is allowed and probably not meant.
+public struct AccessPolicyWarning: Sendable, Hashable, Encodable {
+    public enum Code: String, Sendable, Encodable {
+        /// `not` or `nor`, which are not what Boolean algebra calls so.
+        case invertedOperator = "inverted-operator"
+        /// Every account can be asked for, root among them.
+        case anyAccount = "any-account"
+        /// Every host is meant.
+        case anyHost = "any-host"
+        /// People of different domains get the same account.
+        case sharedLocalPart = "shared-local-part"
+        /// The end of a domain's name that is also the end of others'.
+        case openEnding = "open-ending"
+        /// An account that the rule is never about.
+        case neverApplies = "never-applies"
+        /// No test is decided by the rule.
+        case untested
+    }
+
+    public let code: Code
+    /// The rule that is meant; nil where all are.
+    public let rule: String?
+    /// One line for people.
+    public let text: String
+}
+
+extension AccessPolicy {
+    func lint() -> [AccessPolicyWarning] {
+        var warnings: [AccessPolicyWarning] = []
+        let isRootDenied = rules.contains { rule in
+            rule.logins.isEmpty && rule.hosts.contains(where: \.matchesEverything) && (rule.deny?.denies("root") ?? false)
+        }
+        for rule in rules {
+            func warn(_ code: AccessPolicyWarning.Code, _ text: String) {
+                warnings.append(AccessPolicyWarning(code: code, rule: rule.name, text: "rule \(rule.name): \(text)"))
+            }
+            for combination in rule.invertedOperators {
+                warn(
+                    .invertedOperator,
+                    combination == .not
+                        ? "not holds when none of its criteria does; it is Boolean algebra's nor"
+                        : "nor holds when not all of its criteria do; it is Boolean algebra's nand")
+            }
+            if rule.letsRootIn, !isRootDenied {
+                warn(.anyAccount, "every account can be asked for, root among them: add a criterion ssh_username")
+            }
+            if rule.allow != nil, rule.hosts.contains(where: \.matchesEverything) {
+                warn(.anyHost, "it allows on every host, also on those that are still to come")
+            }
+            if rule.sharesLocalParts {
+                warn(
+                    .sharedLocalPart,
+                    "what stands before the @ names an account, whatever the domain: add a criterion domain, email or provider")
+            }
+            if rule.criteria.contains(where: \.hasOpenEnding) {
+                warn(.openEnding, "ends_with without @ or . before it holds for longer names of others, too")
+            }
+            if let account = rule.accountThatNeverComes {
+                warn(.neverApplies, "ssh_username asks for \(account), which is none of the rule's logins")
+            }
+        }
+        if !tests.isEmpty {
+            let deciding = Set(testResults().compactMap(\.decision.rule))
+            let untested = rules.map(\.name).filter { !deciding.contains($0) }
+            if !untested.isEmpty {
+                warnings.append(
+                    AccessPolicyWarning(
+                        code: .untested, rule: nil,
+                        text: "no test is decided by \(untested.prefix(8).joined(separator: ", "))"
+                            + (untested.count > 8 ? " and \(untested.count - 8) more" : "")))
+            }
+        } else if !rules.isEmpty {
+            warnings.append(AccessPolicyWarning(code: .untested, rule: nil, text: "there are no tests"))
+        }
+        return warnings
+    }
+}
+
+extension CriteriaBlock {
+    /// True when an account is denied by its name alone.
+    fileprivate func denies(_ account: String) -> Bool {
+        groups.contains { group in
+            guard group.combination == .or || group.combination == .and && group.criteria.count == 1 else { return false }
+            return group.criteria.contains { criterion in
+                if case .login(let matcher) = criterion.test { matcher.matches(Array(account.utf8)) } else { false }
+            }
+        }
+    }
+}
+
+extension AccessRule {
+    fileprivate var criteria: [Criterion] {
+        (allow.map { Array($0.criteria) } ?? []) + (deny.map { Array($0.criteria) } ?? [])
+    }
+
+    fileprivate var invertedOperators: [CriteriaBlock.Operator] {
+        let used = Set(((allow?.groups ?? []) + (deny?.groups ?? [])).map(\.combination))
+        return [.not, .nor].filter(used.contains)
+    }
+
+    fileprivate var letsRootIn: Bool {
+        guard allow != nil, logins.contains(where: { if case .any = $0 { true } else { false } }) else { return false }
+        return !criteria.contains(where: \.isAboutLogin)
+    }
+
+    fileprivate var sharesLocalParts: Bool {
+        guard let allow else { return false }
+        let isByTemplate = logins.contains { login in
+            if case .template(let template) = login { template.variables.contains(.emailLocalPart) } else { false }
+        }
+        let isByCriterion = allow.criteria.contains { if case .loginMatchesEmail = $0.test { true } else { false } }
+        let isNarrowed = allow.criteria.contains { criterion in
+            switch criterion.test {
+            case .domain, .email, .provider, .user: true
+            default: false
+            }
+        }
+        return (isByTemplate || isByCriterion) && !isNarrowed
+    }
+
+    /// An account that a criterion asks for by name and that isn't among the rule's.
+    fileprivate var accountThatNeverComes: String? {
+        let names = logins.compactMap { if case .literal(let bytes) = $0 { bytes } else { nil } }
+        guard !logins.isEmpty, names.count == logins.count else { return nil }
+        for criterion in criteria {
+            guard case .login(let matcher) = criterion.test else { continue }
+            for case .isOneOf(let texts) in matcher.tests where !texts.contains(where: names.contains) {
+                return texts.first.map(show)
+            }
+        }
+        return nil
+    }
+}
+
+extension Criterion {
+    fileprivate var hasOpenEnding: Bool {
+        guard case .email(let matcher) = test else {
+            guard case .domain(let matcher) = test else { return false }
+            return matcher.hasOpenEnding
+        }
+        return matcher.hasOpenEnding
+    }
+}
+
+extension TextMatcher {
+    fileprivate var hasOpenEnding: Bool {
+        tests.contains { test in
+            if case .endsWith(let text) = test { !"@.".utf8.contains(text.first ?? 0) } else { false }
+        }
+    }
+}
