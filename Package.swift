@@ -74,6 +74,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "X509", package: "swift-certificates"),
@@ -110,10 +111,13 @@ let package = Package(
         .executableTarget(
             name: "daypassd",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "CommandSupport", "ControlPlane", "SSHWire",
-                "TransparencyLog",
+                "CertAuthority", "CertAuthorityStore", "CommandSupport", "ControlPlane", "ControlProtocol",
+                "SSHWire", "TransparencyLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
         // Proof.

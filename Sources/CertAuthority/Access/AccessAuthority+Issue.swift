@@ -93,10 +93,14 @@ extension AccessAuthority {
         return host.map { policy.explain(request(wish, $0, person, address, now)) }
     }
 
-    /// The hosts on which somebody may have an account, and which.
-    public func reachable(by person: Person) -> [(host: ManagedHost, logins: [String])] {
+    /// The hosts on which somebody may have an account, and which, by the key of their session.
+    public func reachable(
+        by session: LoginSession, from address: IPAddress?
+    ) -> [(host: ManagedHost, logins: [ReachableLogin])] {
         let (policy, hosts) = state.withLock { ($0.policy, Array($0.hosts.values)) }
-        return policy.reachable(by: person, hosts: hosts.sorted { $0.id < $1.id })
+        return policy.reachable(
+            by: session.person, hosts: hosts.sorted { $0.id < $1.id }, key: session.key, at: now,
+            from: address)
     }
 
     private func request(

@@ -54,3 +54,17 @@ extension Database {
         return try EntryBundle(tile, entries: entries).bytes
     }
 }
+
+extension SQLiteLedger: RecordedEntries {
+    public nonisolated func recordedEntries(at indexes: [UInt64]) throws(CertAuthorityError) -> [[UInt8]] {
+        try read { db in
+            let statement = try db.cachedStatement(sql: "SELECT entry FROM entries WHERE position = ?")
+            return try indexes.map { index in
+                guard let row = try Row.fetchOne(statement, arguments: [Int64(bitPattern: index)]) else {
+                    throw CertAuthorityError(.logInconsistent, "entry \(index) is not there")
+                }
+                return Array(try row.decode(Data.self, atIndex: 0))
+            }
+        }
+    }
+}

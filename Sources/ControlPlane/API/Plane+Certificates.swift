@@ -35,9 +35,14 @@ extension Plane {
         }
         v1.get("access") { [self] request, context in
             let caller = try await authenticate(request, context)
-            let reachable = authority.reachable(by: caller.session.person).map { host, logins in
-                HostInfo(id: host.id, names: host.names, labels: host.labels, logins: logins).json
-            }
+            let reachable = authority.reachable(by: caller.session, from: context.sourceAddress)
+                .map { host, logins in
+                    HostInfo(
+                        id: host.id, names: host.names, labels: host.labels,
+                        logins: logins.filter { !$0.needsApproval }.map(\.login),
+                        loginsOnApproval: logins.filter(\.needsApproval).map(\.login)
+                    ).json
+                }
             return try page(reachable, request)
         }
     }

@@ -106,14 +106,20 @@ public struct HostInfo: Sendable, Hashable {
     public var id: String
     public var names: [String]
     public var labels: [String: String]
-    /// Accounts, for whoever asks; nil where that was not the question.
+    /// Accounts that whoever asks may enter; nil where that was not the question.
     public var logins: [String]?
+    /// Accounts that they may enter once somebody approves.
+    public var loginsOnApproval: [String]?
 
-    public init(id: String, names: [String], labels: [String: String], logins: [String]? = nil) {
+    public init(
+        id: String, names: [String], labels: [String: String], logins: [String]? = nil,
+        loginsOnApproval: [String]? = nil
+    ) {
         self.id = id
         self.names = names
         self.labels = labels
         self.logins = logins
+        self.loginsOnApproval = loginsOnApproval
     }
 
     public var json: JSONValue {
@@ -124,6 +130,7 @@ public struct HostInfo: Sendable, Hashable {
             "labels",
             .object(labels.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .string($0.value)) }))
         members.add("logins", logins.map { .array($0.map(JSONValue.string)) })
+        members.add("loginsOnApproval", loginsOnApproval.map { .array($0.map(JSONValue.string)) })
         return members.value
     }
 
@@ -140,6 +147,7 @@ public struct HostInfo: Sendable, Hashable {
             }
         }
         logins = try fields.takeTexts("logins")
+        loginsOnApproval = try fields.takeTexts("loginsOnApproval")
         try fields.finish()
     }
 }

@@ -4,6 +4,7 @@
 import ArgumentParser
 import CertAuthority
 import CertAuthorityStore
+import CommandSupport
 import SSHWire
 
 struct Issue: ParsableCommand {

@@ -7,14 +7,6 @@ import CertAuthorityStore
 import CommandSupport
 import SSHWire
 
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Where the CA is.
 struct HomeOptions: ParsableArguments {
     @Option(
@@ -60,30 +52,5 @@ struct FormatOptions: ParsableArguments {
     var format: OutputFormat = .text
 }
 
-/// An environment variable's value.
-func environment(_ name: String) -> String? {
-    guard let value = unsafe getenv(name) else { return nil }
-    return unsafe String(cString: value)
-}
-
-/// Milliseconds since 1970.
-@Sendable func millisecondsNow() -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    let seconds = UInt64(clamping: time.tv_sec)
-    return seconds &* 1_000 &+ UInt64(clamping: time.tv_nsec / 1_000_000)
-}
-
-/// The current second.
-func unixTimeNow() -> UnixTime { UnixTime(seconds: millisecondsNow() / 1_000) }
-
-/// Who runs this: the account's name, else its number.
-func localRequester() throws -> Identity {
-    let number = getuid()
-    if let entry = unsafe getpwuid(number), let name = unsafe entry.pointee.pw_name {
-        if let identity = try? Identity("local:\(unsafe String(cString: name))", field: "account") {
-            return identity
-        }
-    }
-    return try Identity("local:uid=\(number)", field: "account")
-}
+/// The account that runs this, as the log names it.
+func localRequester() throws -> Identity { try Identity.localAccount }

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import CertAuthority
+import CertAuthorityStore
 import CommandSupport
 import SSHWire
 
@@ -28,23 +29,7 @@ struct PassphraseOptions: ParsableArguments {
     }
 }
 
-enum Passphrase {
-    /// The longest one, in bytes.
-    static let maximumBytes = 1_024
-
-    /// Reads a file's first line; the rest must be empty.
-    static func read(_ path: String) throws -> SecretBytes {
-        let content = try FileIO.readSecret(path, maximumBytes: maximumBytes + 1)
-        let length = content.withSpan { bytes -> Int? in
-            let end = bytes.indices.first { bytes[$0] == UInt8(ascii: "\n") } ?? bytes.count
-            return end >= bytes.count - 1 ? end : nil
-        }
-        guard let length, length > 0 else {
-            throw Failure("\(path.escapedForTerminal): one line with the passphrase expected")
-        }
-        return try prefix(content, length)
-    }
-
+extension Passphrase {
     /// Reads up to a line's end, byte by byte, so that nothing of it is left in a buffer elsewhere.
     ///
     /// - Returns: nil when the byte `interrupt` came.
@@ -67,14 +52,6 @@ enum Passphrase {
             throw Failure("a passphrase of 1 to \(maximumBytes) bytes is needed")
         }
         return try prefix(line, length)
-    }
-
-    private static func prefix(_ secret: SecretBytes, _ length: Int) throws -> SecretBytes {
-        try unsafe SecretBytes(count: length) { target throws(SSHWireError) in
-            secret.withSpan { bytes in
-                for index in 0..<length { unsafe target[index] = bytes[index] }
-            }
-        }
     }
 
     /// True when both hold the same bytes; takes the same time wherever they differ.

@@ -1,0 +1,59 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import CertAuthorityStore
+import CommandSupport
+import ControlPlane
+import Foundation
+import SSHWire
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check settings, policy, keys and store, without starting.",
+        discussion: "Exits with 3 when something would keep the control plane from starting.")
+
+    @OptionGroup var home: ServerHomeOptions
+
+    func run() async throws {
+        var failures = 0
+        func check(_ what: String, _ body: () async throws -> String) async {
+            do {
+                Terminal.say("ok      \(what): \(try await body())")
+            } catch {
+                failures += 1
+                Terminal.say("failed  \(what): \("\(error)".escapedForTerminal)")
+                if let hint = (error as? CertAuthorityError)?.hint { Terminal.say("        hint: \(hint)") }
+            }
+        }
+        var settings = ServerConfiguration()
+        await check("settings") {
+            settings = try home.settings()
+            return home.configurationFile.escapedForTerminal
+        }
+        await check("policy") {
+            let policy = try home.policy(settings)
+            for warning in policy.warnings { Terminal.complain("warning", warning.text.escapedForTerminal) }
+            return "\(policy.ruleNames.count) rules, \(policy.tests.count) tests pass"
+        }
+        await check("keys") {
+            let keys = try CAHome(home.folder).unlock([.user, .host, .log]) { _ in
+                try settings.passphrase(home.folder)
+            }
+            return "user CA \(try keys.key(.user).publicKey.fingerprint)"
+        }
+        await check("store") {
+            let ledger = try CAHome(home.folder).currentLedger()
+            return "\(try ledger.size()) entries, continues what was published"
+        }
+        await check("tls") {
+            guard let certificate = settings.certificateFile else {
+                return "own root, \(try ServerIdentity(folder: home.tlsFolder, names: settings.names, at: Date()).fingerprint)"
+            }
+            _ = try FileIO.read(home.path(certificate), maximumBytes: 256 << 10)
+            return certificate.escapedForTerminal
+        }
+        if failures > 0 { throw ExitCode(ExitStatus.negative) }
+    }
+}

@@ -1,0 +1,95 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import CertAuthorityStore
+import CommandSupport
+import ControlPlane
+import ControlProtocol
+import Foundation
+import Hummingbird
+import Logging
+import SSHWire
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the control plane in the foreground.",
+        discussion: """
+            SIGHUP reads the policy again; one that can't be read, or fails its own tests, is not taken. SIGTERM and \
+            SIGINT end it once what was begun is done.
+            """)
+
+    @OptionGroup var home: ServerHomeOptions
+
+    @Flag(name: .shortAndLong, help: "Log every request.")
+    var verbose = false
+
+    func run() async throws {
+        let settings = try home.settings()
+        let policy = try home.policy(settings)
+        let opened = try CAHome(home.folder)
+        // The CA's keys are the signer's; here is only what signs checkpoints.
+        let log = try opened.unlock([.log]) { _ in try settings.passphrase(home.folder) }.key(.log)
+        let ledger = try opened.ledger(signing: log)
+        let directory = SQLiteDirectory(ledger)
+        let verbosity: Logger.Level = verbose ? .debug : .info
+        LoggingSystem.bootstrap { label in
+            var handler = JSONLogHandler(label: label)
+            handler.logLevel = verbosity
+            return handler
+        }
+        let logger = Logger(label: "daypassd")
+        let signing = SignerProcess(home: home, settings: settings, logger: logger)
+        let client = SignerClient(path: settings.signerSocket ?? home.signerSocket)
+        let (userKey, hostKey) = (try opened.publicKey(.user), try opened.publicKey(.host))
+        let issuer = Issuer(
+            policy: opened.configuration.policy, ledger: ledger,
+            signers: [.user: client.signer(userKey), .host: client.signer(hostKey)],
+            revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
+        var limits = AccessAuthority.Limits()
+        limits.sessionLifetime = settings.sessionLifetime
+        let authority = try await AccessAuthority(
+            issuer: issuer, directory: directory, policy: policy, limits: limits)
+        let plane = Plane(
+            authority: authority, log: ledger,
+            info: ServerInfo(
+                version: Daypassd.configuration.version, origin: opened.configuration.origin,
+                userAuthority: userKey, hostAuthority: hostKey,
+                loginMethods: settings.takesEnrolledKeys ? [Person.enrolledKeys] : [],
+                hostPatterns: settings.hostPatterns),
+            names: settings.names)
+        let tls = try serverCertificate(settings)
+        var server = PlaneServer.Settings()
+        server.address = settings.address
+        server.port = settings.port
+        var application = try PlaneServer.application(
+            plane, server, chainPEM: tls.chain, privateKeyPEM: tls.key, logger: logger
+        ) { port in
+            logger.notice("ready", metadata: ["daypass.port": "\(port)"])
+            Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
+        }
+        if settings.signerSocket == nil { application.addServices(signing) }
+        application.addServices(
+            PolicyReload(
+                read: { try home.policy(settings) },
+                use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
+                logger: logger),
+            CheckpointService(home: opened, ledger: ledger, logger: logger))
+        try await application.runService()
+    }
+
+    private func serverCertificate(_ settings: ServerConfiguration) throws -> (chain: String, key: String) {
+        let maximumBytes = 256 << 10
+        guard let certificate = settings.certificateFile, let key = settings.privateKeyFile else {
+            let identity = try ServerIdentity(folder: home.tlsFolder, names: settings.names, at: Date())
+            return (identity.chainPEM, identity.privateKeyPEM)
+        }
+        let chain = try FileIO.read(home.path(certificate), maximumBytes: maximumBytes)
+        let secret = try FileIO.readSecret(home.path(key), maximumBytes: maximumBytes)
+        return (
+            String(decoding: chain, as: UTF8.self),
+            secret.withSpan { bytes in String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self) }
+        )
+    }
+}
