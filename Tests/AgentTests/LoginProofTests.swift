@@ -73,7 +73,7 @@ import Testing
         func refusal(_ lines: String) throws -> String? {
             try LoginProof.Subject(
                 account: "root", connection: Sshd.Connection(user: "root"),
-                settings: SshdSettings(parsing: lines), ports: []
+                settings: SshdSettings(parsing: lines), principals: "/etc/daypass/principals", ports: []
             ).refusal(SystemFiles())
         }
         #expect(try refusal("permitrootlogin without-password\nusepam yes\n") == nil)

@@ -11,6 +11,8 @@ extension LoginProof {
         let connection: Sshd.Connection
         /// What holds for this connection with the staged configuration.
         let settings: SshdSettings
+        /// The folder of principals files, which the online check reads.
+        let principals: String
         /// Every port that sshd listens on.
         let ports: [UInt16]
     }
@@ -46,7 +48,7 @@ extension LoginProof.Subject {
             return LoginProof.Subject(
                 account: account, connection: connection,
                 settings: try change.sshd.settings(for: connection, file: file),
-                ports: endpoints.map(\.port))
+                principals: layout.principals, ports: endpoints.map(\.port))
         }
         guard case .login(let wanted, _) = change.options.proof else { return try subject("root") }
         guard endpoint != nil else {

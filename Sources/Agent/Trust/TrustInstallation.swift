@@ -26,6 +26,7 @@ struct TrustInstallation {
     {
         try checkPath(layout.configuration, "folder")
         try checkPath(layout.state, "folder")
+        if settings.onlineCheck != nil { try checkPath(layout.runtime, "folder") }
         self.settings = settings
         self.files = files
         self.sshd = sshd
@@ -54,6 +55,7 @@ struct TrustInstallation {
                 layout.hostCertificate, try text(of: certificate), "the certificate of the host key")
         }
         try wantPrincipals()
+        try noteOnlineCheck()
         try wantConfiguration()
         try wantSessionHook()
         try undoOthers()

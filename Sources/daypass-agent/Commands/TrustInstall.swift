@@ -160,6 +160,16 @@ struct TrustInstall: ParsableCommand {
                 "warning",
                 "no login is tried: whether certificates are taken, and bad ones refused, is not shown")
         }
+        if settings.onlineCheck != nil, !change.dryRun, !change.offline,
+            !AuthorizeSocket.isAnswering(trust.layout)
+        {
+            Terminal.complain(
+                "warning",
+                "no agent takes questions at \(trust.layout.authorizeSocket.escapedForTerminal): until one does, the "
+                    + "principals files alone decide")
+            Terminal.complain(
+                "hint", "start daypass-agent run anew, with the same --authorize-account")
+        }
         try change.perform(
             .install, trust.host, proof: proof,
             expected: TrustPlanner.wantedSettings(settings, trust.layout).map { ExpectedSetting($0, $1) },
