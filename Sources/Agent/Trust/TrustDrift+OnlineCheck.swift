@@ -1,8 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import SSHWire
-
 extension TrustDrift {
     /// What the online check needs beside sshd's settings: without its program or its account, no certificate enters.
     mutating func checkOnlineCheck(_ record: TrustRecord) {
