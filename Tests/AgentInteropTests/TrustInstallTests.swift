@@ -196,6 +196,40 @@ struct TrustInstallTests {
         withExtendedLifetime(server) {}
     }
 
+    @Test func theProofGoesWhereItIsTold() throws {
+        let port = host.port
+        try host.folder.write(
+            "ListenAddress 127.0.0.77:\(port)\n", to: "sshd_config.d/10-address.conf", mode: 0o644)
+        let server = try host.start()
+        let before = try host.tree()
+        // Nobody listens there.
+        let silent = try install(["--prove-at", "127.0.0.78:\(port)", "--deadline", "3"])
+        #expect(silent.status == 1)
+        #expect(silent.stderrText.contains("127.0.0.78 port \(port): Connection refused"), "\(silent)")
+        #expect(silent.stderrText.contains("nothing has changed"))
+        #expect(try host.tree() == before)
+        // No address of this host.
+        let foreign = try install(["--prove-at", "192.0.2.1:\(port)", "--deadline", "3"])
+        #expect(foreign.status == 1)
+        #expect(foreign.stderrText.contains("nothing has changed"), "\(foreign)")
+        #expect(try host.tree() == before)
+        // Here the kernel would choose 127.0.0.1 to come from, from where the certificates are not good.
+        let result = try install(["--prove-at", "127.0.0.77:\(port)"])
+        #expect(result.succeeded, "\(result)")
+        #expect(
+            result.stdoutText.contains("a login as root@127.0.0.77 by certificate succeeded"), "\(result)")
+        withExtendedLifetime(server) {}
+    }
+
+    @Test(arguments: ["web1:22", "127.0.0.1", "127.0.0.1:0", "::1:22", "-x"])
+    func whatIsNoAddressAndPortIsAWrongArgument(text: String) throws {
+        let result = try install(["--prove-at=\(text)"])
+        #expect(result.status == 64)
+        #expect(result.stderrText.contains("--prove-at"), "\(result)")
+        let both = try install(["--prove-at", "127.0.0.1:22", "--no-login-proof"])
+        #expect(both.status == 64)
+    }
+
     @Test func withoutAnAccountForTheProofNothingIsChanged() throws {
         try host.folder.write("AllowUsers nobody-at-all\n", to: "sshd_config.d/10-users.conf", mode: 0o644)
         let server = try host.start()

@@ -93,6 +93,15 @@ import Testing
         #expect(try host.ask(host.certificate()).hasPrefix("deny\0"))
     }
 
+    /// `trust install` takes lists up to sshd's own limit, which is more than files of other kinds may have: one that
+    /// could not be read here would keep everybody out.
+    @Test func aListMayBeAsLargeAsSSHDTakesIt() throws {
+        let files = MemoryFiles(["/etc/daypass/user_ca_keys": ""])
+        let answers = AuthorizeAnswers(files, HostLayout())
+        _ = answers.answer(try AuthorizeRequest(account: "deploy", certificate: "AAAA").encoded)
+        #expect(files.largestRead("/etc/daypass/revoked_keys") == Limits.krlBytes)
+    }
+
     @Test(arguments: ["AAAA", "====", "user=root", "AAAAB3NzaC1yc2E"])
     func attack57_whatIsNoCertificateIsDenied(certificate: String) throws {
         #expect(try Host().ask(certificate).hasPrefix("deny\0"))

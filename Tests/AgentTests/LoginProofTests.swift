@@ -58,21 +58,22 @@ import Testing
         ("[2001:db8::1]:22", "2001:db8::1", 22),
     ])
     func anAddressIsOneToConnectTo(text: String, address: String, port: UInt16) {
-        let endpoint = LoginProof.Endpoint(text)
+        let endpoint = LoginEndpoint(text)
         #expect(endpoint?.address == address)
         #expect(endpoint?.port == port)
     }
 
     @Test(arguments: [
         "", "22", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "[fe80::1%eth0]:22", "0.0.0.0:22 rdomain 3",
+        "web1:22", "[127.0.0.1]:22", "::1:22", "127.0.0.1:+22", "127.0.0.1:22 ", "127.1:22",
     ])
-    func whatIsNoPlainAddressIsNone(text: String) { #expect(LoginProof.Endpoint(text) == nil) }
+    func whatIsNoPlainAddressIsNone(text: String) { #expect(LoginEndpoint(text) == nil) }
 
     @Test func whoMayNotLogInIsNotTheProof() throws {
         func refusal(_ lines: String) throws -> String? {
             try LoginProof.Subject(
                 account: "root", connection: Sshd.Connection(user: "root"),
-                settings: SshdSettings(parsing: lines), ports: []
+                settings: SshdSettings(parsing: lines), principals: "/etc/daypass/principals", ports: []
             ).refusal(SystemFiles())
         }
         #expect(try refusal("permitrootlogin without-password\nusepam yes\n") == nil)

@@ -37,7 +37,12 @@ public final class PrivateHost: Sendable {
     /// - Parameters:
     ///   - accounts: the server and what ``inside(_:)`` runs see them in /etc/passwd, in a mount namespace of their own.
     ///   - lines: of sshd_config(5), behind the Include.
-    public init(accounts: [Account] = [], lines: [String] = []) throws {
+    ///   - refusesOften: for tests with so many refused logins that sshd (9.8 and later) would shut out their address.
+    public init(accounts: [Account] = [], lines: [String] = [], refusesOften: Bool = false) throws {
+        var lines = lines
+        if refusesOften, let version = PrivateSSHD.version(of: try Tool.find("sshd")), version >= (9, 8) {
+            lines.append("PerSourcePenalties no")
+        }
         let folder = try TemporaryFolder()
         self.folder = folder
         // Accounts read their authorized_keys with their own rights.

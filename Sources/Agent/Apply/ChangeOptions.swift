@@ -17,12 +17,18 @@ public struct ExpectedSetting: Sendable, Hashable {
 public struct ChangeOptions: Sendable {
     /// What shows that the change does what it should.
     public enum Proof: Sendable, Hashable {
-        /// Logins over loopback with throw-away certificates, as this account or as one that is found.
-        case login(account: String?)
+        /// Logins with throw-away certificates, as this account or as one that is found, to this address of the host or
+        /// to one that sshd names, loopback first.
+        case login(account: String?, at: LoginEndpoint? = nil)
         /// What sshd says that it would do, and no login.
         case settings
         /// The same for an sshd that doesn't run and isn't told: an image that is being built.
         case offline
+
+        /// Where the logins go, if that was said.
+        var place: LoginEndpoint? {
+            if case .login(_, let place) = self { place } else { nil }
+        }
     }
 
     public var action: ChangeJournal.Action

@@ -114,7 +114,7 @@ extension ChangeApplier {
                 : "sshd -T shows the wanted settings for account \(subject.account)")
 
         guard let login else { return }
-        tell("logging in as \(subject.account.escapedForTerminal) over loopback")
+        tell("logging in as \(subject.account.escapedForTerminal)@\(subject.connection.localAddress)")
         try login.writeFolder()
         for temporary in login.temporaries {
             guard matches(try read(temporary.path), temporary.final) else { throw busy(temporary.path) }

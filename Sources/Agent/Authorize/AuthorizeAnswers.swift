@@ -21,23 +21,27 @@ public final class AuthorizeAnswers {
     }
 
     /// The answer to a packet, as bytes; what cannot be read or understood is denied, as sshd does with its own list.
-    public func answer(_ packet: [UInt8]) -> [UInt8] {
+    public func answer(_ packet: [UInt8]) -> [UInt8] { decide(packet).answer.encoded }
+
+    /// The answer to a packet, and the account that it is about where it could be read.
+    func decide(_ packet: [UInt8]) -> (account: String?, answer: AuthorizeAnswer) {
         let request: AuthorizeRequest
         do throws(ControlProtocolError) {
             request = try AuthorizeRequest(parsing: packet)
         } catch {
-            return AuthorizeAnswer.deny(error.reason).encoded
+            return (nil, .deny(error.reason))
         }
         do throws(AgentError) {
-            return try judge().judge(request).encoded
+            return (request.account, try judge().judge(request))
         } catch {
-            return AuthorizeAnswer.deny(error.reason).encoded
+            return (request.account, .deny(error.reason))
         }
     }
 
     private func judge() throws(AgentError) -> AuthorizeJudge {
         let authorities = try files.read(layout.userCAKeys)?.bytes
-        let revocations = try files.read(layout.revokedKeys)?.bytes
+        // As large as trust install takes them: what is too large to read here would be everybody's refusal.
+        let revocations = try files.read(layout.revokedKeys, maximumBytes: Limits.krlBytes)?.bytes
         if let latest, latest.authorities == authorities, latest.revocations == revocations {
             return latest.judge
         }

@@ -18,6 +18,7 @@ public final class AuthorizeSocket: ServicePart {
     private let files: any HostFiles
     private let layout: HostLayout
     private let account: UInt32
+    private let say: (String) -> Void
     /// Opened at the first ``tick(at:)``: by then no other agent runs that could be listening there.
     private var listener: Int32 = -1
     private var connections: [(connection: ReportSocket.Connection, since: Moment)] = []
@@ -25,10 +26,15 @@ public final class AuthorizeSocket: ServicePart {
 
     /// Opens nothing yet.
     ///
-    /// - Parameter account: the number of the account that may ask at ``HostLayout/authorizeSocket``, beside root. Others
-    ///   could keep it from being heard.
-    public init(_ files: any HostFiles, _ layout: HostLayout, account: UInt32) {
+    /// - Parameters:
+    ///   - account: the number of the account that may ask at ``HostLayout/authorizeSocket``, beside root. Others could
+    ///     keep it from being heard.
+    ///   - say: takes a line about each certificate that is refused: whoever is kept out is told nothing.
+    public init(
+        _ files: any HostFiles, _ layout: HostLayout, account: UInt32, say: @escaping (String) -> Void
+    ) {
         answers = AuthorizeAnswers(files, layout)
+        self.say = say
         self.files = files
         self.layout = layout
         self.account = account
@@ -69,12 +75,21 @@ public final class AuthorizeSocket: ServicePart {
             switch connection.receive(&buffer) {
             case .nothing: return false
             case .ended: connection.end()
-            case .tooLong: connection.end(answers.answer([]))
-            case .packet(let bytes): connection.end(answers.answer(bytes))
+            case .tooLong: connection.end(answer([]))
+            case .packet(let bytes): connection.end(answer(bytes))
             }
             return true
         }
         return []
+    }
+
+    private func answer(_ packet: [UInt8]) -> [UInt8] {
+        let (account, answer) = answers.decide(packet)
+        if case .deny(let reason) = answer {
+            let whom = account.map { " for account \($0.escapedForTerminal)" } ?? ""
+            say("authorize: refused a certificate\(whom): \(reason.escapedForTerminal)")
+        }
+        return answer.encoded
     }
 
     public func tick(at moment: Moment) throws(AgentError) -> [SessionEvent] {
@@ -101,5 +116,16 @@ extension AuthorizeSocket {
     public static func account(_ name: String) -> UInt32? {
         guard let entry = unsafe getpwnam(name) else { return nil }
         return unsafe entry.pointee.pw_uid
+    }
+
+    /// True when an agent takes questions there.
+    public static func isAnswering(_ layout: HostLayout) -> Bool {
+        let number = socket(
+            AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard number >= 0 else { return false }
+        let descriptor = Descriptor(owning: number)
+        return unsafe withUnixAddress(Array(layout.authorizeSocket.utf8)) { address, size in
+            unsafe connect(descriptor.number, address, size) == 0
+        } ?? false
     }
 }

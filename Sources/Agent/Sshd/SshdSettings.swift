@@ -5,7 +5,7 @@ import SSHWire
 
 /// What sshd would do for one connection: the output of `sshd -T -C …` (servconf.c, `dump_config`).
 ///
-/// Names are lower case there, and values have their own spelling: they are compared without case.
+/// Names are lower case there, and values have their own spelling: but for paths, they are compared without case.
 public struct SshdSettings: Sendable {
     private var values: [String: [String]] = [:]
 
@@ -24,9 +24,19 @@ public struct SshdSettings: Sendable {
     /// All values of a keyword that may stand several times (`hostkey`, `listenaddress`, `acceptenv`, …).
     public func all(_ keyword: String) -> [String] { values[keyword.lowercased()] ?? [] }
 
-    /// True when a keyword has this value, without regard to case.
+    /// True when a keyword has this value, without regard to case; to the letter where it names a file, a program or an
+    /// account.
     public func says(_ keyword: String, _ value: String) -> Bool {
-        self[keyword]?.lowercased() == value.lowercased()
+        guard let found = self[keyword] else { return false }
+        return Self.isExact(keyword) ? found == value : found.lowercased() == value.lowercased()
+    }
+
+    /// True for a keyword of ours whose value is a path or an account: another case is another file.
+    static func isExact(_ keyword: String) -> Bool {
+        [
+            "trustedusercakeys", "revokedkeys", "authorizedprincipalsfile", "authorizedprincipalscommand",
+            "authorizedprincipalscommanduser", "hostcertificate",
+        ].contains(keyword.lowercased())
     }
 }
 

@@ -12,7 +12,12 @@ extension LoginProof {
         let temporary: ChangeJournal.Temporary?
 
         init(_ subject: Subject, _ files: any HostFiles) throws(AgentError) {
-            guard let pattern = subject.settings["authorizedprincipalsfile"], pattern != "none" else {
+            // sshd's command is ours where there is one: the plan refuses any other.
+            let isPrinted =
+                subject.settings["authorizedprincipalscommand"].map { $0.lowercased() != "none" } ?? false
+            let file =
+                isPrinted ? subject.principals + "/%u" : subject.settings["authorizedprincipalsfile"]
+            guard let pattern = file, pattern != "none" else {
                 // sshd compares with the account's name then (auth2-pubkey.c, `user_cert_trusted_ca`).
                 principal = subject.account
                 temporary = nil
@@ -22,7 +27,9 @@ extension LoginProof {
             try checkFolders(above: path, files)
             let found = try files.read(path)
             if let found, let file = try? TextFile<AuthorizedPrincipal>(found.bytes),
-                let entry = file.lines.lazy.compactMap(\.entry).first(where: { $0.options == .none })
+                let entry = file.lines.lazy.compactMap(\.entry).first(where: {
+                    $0.options == .none && (!isPrinted || OnlineCheck.prints($0.principal.string.utf8))
+                })
             {
                 principal = entry.principal.string
                 temporary = nil

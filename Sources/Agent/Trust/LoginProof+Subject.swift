@@ -11,37 +11,14 @@ extension LoginProof {
         let connection: Sshd.Connection
         /// What holds for this connection with the staged configuration.
         let settings: SshdSettings
+        /// The folder of principals files, which the online check reads.
+        let principals: String
         /// Every port that sshd listens on.
         let ports: [UInt16]
     }
 
-    /// An address that sshd listens on, as one connects to it.
-    struct Endpoint: Sendable, Hashable {
-        let address: String
-        let port: UInt16
-
-        /// Takes a value of `listenaddress` apart: `0.0.0.0:22`, `[::]:22`; nil for what has no plain address.
-        init?(_ text: String) {
-            // A routing domain may stand behind it, and another domain's loopback is not ours.
-            guard !text.utf8.contains(UInt8(ascii: " ")), let colon = text.lastIndex(of: ":"),
-                let port = UInt16(text[text.index(after: colon)...]), port > 0
-            else { return nil }
-            var address = String(text[..<colon])
-            if address.hasPrefix("["), address.hasSuffix("]") {
-                address = String(address.dropFirst().dropLast())
-            }
-            guard !address.isEmpty, address.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x25 }) else {
-                return nil
-            }
-            self.address = address == "0.0.0.0" ? "127.0.0.1" : address == "::" ? "::1" : address
-            self.port = port
-        }
-
-        var isLoopback: Bool { address == "127.0.0.1" || address == "::1" }
-    }
-
-    static func endpoints(_ settings: SshdSettings) -> [Endpoint] {
-        settings.all("listenaddress").compactMap { Endpoint($0) }
+    static func endpoints(_ settings: SshdSettings) -> [LoginEndpoint] {
+        settings.all("listenaddress").compactMap { LoginEndpoint($0) }
     }
 
     /// The ports that sshd listens on.
@@ -60,7 +37,8 @@ extension LoginProof.Subject {
         let settings = try change.sshd.settings(for: nil, file: file)
         let endpoints = LoginProof.endpoints(settings)
         let endpoint =
-            endpoints.first { $0.address == "127.0.0.1" } ?? endpoints.first(where: \.isLoopback)
+            change.options.proof.place ?? endpoints.first { $0.address == "127.0.0.1" } ?? endpoints.first(
+                where: \.isLoopback)
             ?? endpoints.first
         func subject(_ account: String) throws(AgentError) -> LoginProof.Subject {
             let address = endpoint?.address ?? "127.0.0.1"
@@ -70,13 +48,13 @@ extension LoginProof.Subject {
             return LoginProof.Subject(
                 account: account, connection: connection,
                 settings: try change.sshd.settings(for: connection, file: file),
-                ports: endpoints.map(\.port))
+                principals: layout.principals, ports: endpoints.map(\.port))
         }
-        guard case .login(let wanted) = change.options.proof else { return try subject("root") }
+        guard case .login(let wanted, _) = change.options.proof else { return try subject("root") }
         guard endpoint != nil else {
             throw AgentError(
-                .sshd, "sshd names no address that a login over loopback could go to",
-                hint: "--no-login-proof is content with what sshd -T says")
+                .sshd, "sshd names no address that a login could go to",
+                hint: "--prove-at names one, --no-login-proof is content with what sshd -T says")
         }
         var reasons: [String] = []
         let accounts =

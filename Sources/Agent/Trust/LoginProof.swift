@@ -149,6 +149,8 @@ struct LoginProof {
     private func attempt(_ certificates: [String], seconds: Int) throws(AgentError) -> Attempt {
         let endpoint = subject.connection
         var options = [
+            // The certificates are good from there alone, and another address of the host may be the kernel's choice.
+            "BindAddress=\(endpoint.localAddress)",
             "BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=\(folder)/known_hosts",
             "GlobalKnownHostsFile=none", "HostKeyAlias=\(Self.hostAlias)", "CheckHostIP=no",
             "UpdateHostKeys=no", "IdentitiesOnly=yes", "IdentityAgent=none",

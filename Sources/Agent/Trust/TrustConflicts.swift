@@ -109,9 +109,7 @@ struct TrustConflicts {
     /// True when two values mean the same to sshd.
     static func isSame(_ keyword: String, _ one: String, _ other: String) -> Bool {
         if one == other { return true }
-        let isPath = ["trustedusercakeys", "revokedkeys", "authorizedprincipalsfile"].contains(
-            keyword.lowercased())
-        guard !isPath else { return false }
+        guard !SshdSettings.isExact(keyword) else { return false }
         func spelled(_ value: String) -> String {
             let value = value.lowercased()
             return value == "all" || value == "true" ? "yes" : value == "false" ? "no" : value

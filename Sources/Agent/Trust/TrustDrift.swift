@@ -30,6 +30,8 @@ public struct TrustDrift {
         self.layout = layout
     }
 
+    mutating func add(_ check: TrustCheck) { checks.append(check) }
+
     private mutating func examine() {
         let record: TrustRecord
         do throws(AgentError) {
@@ -199,6 +201,7 @@ public struct TrustDrift {
         for setting in record.settings {
             compare(setting, settings, account: nil, configuration, own)
         }
+        checkOnlineCheck(record)
         for (account, settings) in accountSettings(configuration) {
             for setting in record.settings where setting.keyword != "hostcertificate" {
                 compare(setting, settings, account: account, configuration, own)

@@ -42,7 +42,7 @@ public enum TrustPlanner {
             // Both would be an "or": sshd takes whoever either of them lets in.
             lines += [
                 ("AuthorizedPrincipalsFile", "none"),
-                ("AuthorizedPrincipalsCommand", "\(check.program) authorize %u %k"),
+                ("AuthorizedPrincipalsCommand", check.command(layout)),
                 ("AuthorizedPrincipalsCommandUser", check.account.text),
             ]
         } else {

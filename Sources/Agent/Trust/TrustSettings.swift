@@ -107,27 +107,6 @@ public struct TrustSettings: Sendable {
     }
 }
 
-/// `daypass-session authorize` as sshd's `AuthorizedPrincipalsCommand`: prints the same principals, unless the agent
-/// knows the certificate as bad.
-public struct OnlineCheck: Sendable, Hashable {
-    /// The absolute path of `daypass-session`; sshd runs it only where root alone may write.
-    public let program: String
-    /// The account that it runs as, which has no other use.
-    public let account: AccountName
-
-    /// - Throws: `.invalidRequest` for a path that sshd_config(5) would need quotes for, and for root.
-    public init(program: String, account: AccountName) throws(AgentError) {
-        try checkPath(program, "program")
-        guard account.text != "root" else {
-            throw AgentError(
-                .invalidRequest, "the online check does not run as root",
-                hint: "make an account for it: packaging/sysusers/daypass.conf")
-        }
-        self.program = program
-        self.account = account
-    }
-}
-
 /// An account and the principals that may enter it.
 public struct AccountPrincipals: Sendable, Hashable {
     public let account: AccountName

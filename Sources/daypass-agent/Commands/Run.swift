@@ -77,7 +77,7 @@ struct RunCommand: ParsableCommand {
             ], say: Terminal.note)
         var parts: [any ServicePart] = [drift]
         if let account = AuthorizeSocket.account(authorizeAccount) {
-            parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account))
+            parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account, say: Terminal.note))
         }
         if let source = try logSource() {
             parts.append(

@@ -124,6 +124,11 @@ struct TrustInstall: ParsableCommand {
             "The account of the login that proves it; by default root, or the first that may log in.",
             valueName: "account"))
     var proveAs: String?
+    @Option(
+        help: ArgumentHelp(
+            "This host's address and port to which that login goes; by default loopback, or the first that sshd names.",
+            valueName: "address:port"))
+    var proveAt: String?
     @Flag(help: "Is content with what sshd -T says: nobody logs in.") var noLoginProof = false
     @Option(help: ArgumentHelp("The ssh that logs in.", valueName: "file")) var sshBinary = "/usr/bin/ssh"
 
@@ -131,20 +136,39 @@ struct TrustInstall: ParsableCommand {
         guard proveAs == nil || !(noLoginProof || change.offline) else {
             throw ValidationError("--prove-as goes neither with --no-login-proof nor with --offline")
         }
+        guard proveAt == nil || !(noLoginProof || change.offline) else {
+            throw ValidationError("--prove-at goes neither with --no-login-proof nor with --offline")
+        }
+        guard proveAt == nil || place != nil else {
+            throw ValidationError(
+                "--prove-at: an address in digits and a port expected, as 192.0.2.1:22 or [2001:db8::1]:22")
+        }
         guard sshBinary.hasPrefix("/") else {
             throw ValidationError("--ssh-binary: an absolute path expected")
         }
     }
 
+    private var place: LoginEndpoint? { proveAt.flatMap { LoginEndpoint($0) } }
+
     func run() throws {
         let files = SystemFiles()
         let settings = try trust.settings(files)
         let proof: ChangeOptions.Proof =
-            change.offline ? .offline : noLoginProof ? .settings : .login(account: proveAs)
+            change.offline ? .offline : noLoginProof ? .settings : .login(account: proveAs, at: place)
         if noLoginProof, !change.dryRun {
             Terminal.complain(
                 "warning",
                 "no login is tried: whether certificates are taken, and bad ones refused, is not shown")
+        }
+        if settings.onlineCheck != nil, !change.dryRun, !change.offline,
+            !AuthorizeSocket.isAnswering(trust.layout)
+        {
+            Terminal.complain(
+                "warning",
+                "no agent takes questions at \(trust.layout.authorizeSocket.escapedForTerminal): until one does, the "
+                    + "principals files alone decide")
+            Terminal.complain(
+                "hint", "start daypass-agent run anew, with the same --authorize-account")
         }
         try change.perform(
             .install, trust.host, proof: proof,

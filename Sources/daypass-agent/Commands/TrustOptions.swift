@@ -143,13 +143,10 @@ struct TrustOptions: ParsableArguments {
             }
         }
         if onlineCheck {
-            guard try files.kind(sessionProgram) == .file else {
-                throw AgentError(
-                    .notFound, "\(sessionProgram.escapedForTerminal) is not there",
-                    hint: "--session-program names daypass-session")
-            }
-            settings.onlineCheck = try OnlineCheck(
-                program: sessionProgram, account: try existing(authorizeAccount, LoginAccounts(files)))
+            let check = try OnlineCheck(
+                program: sessionProgram, account: try authorizeAccount(LoginAccounts(files)))
+            try check.checkProgram()
+            settings.onlineCheck = check
         }
         settings.adoptsAuthorities = adoptCAKeys
         settings.adoptsRevocations = adoptRevocations
@@ -193,6 +190,16 @@ struct TrustOptions: ParsableArguments {
         let account = try AccountName(name)
         guard try known.contains(account) else {
             throw AgentError(.notFound, "account \(account): this host has no such account")
+        }
+        return account
+    }
+
+    private func authorizeAccount(_ known: LoginAccounts) throws(AgentError) -> AccountName {
+        let account = try AccountName(authorizeAccount)
+        guard try known.contains(account) else {
+            throw AgentError(
+                .notFound, "account \(account), which --online-check runs as: this host has no such account",
+                hint: "packaging/sysusers/daypass.conf makes it; --authorize-account names another one")
         }
         return account
     }

@@ -9,6 +9,7 @@ final class MemoryFiles: HostFiles {
     private struct State {
         var files: [String: FileContent] = [:]
         var folders: [String: FileAttributes] = [:]
+        var maxima: [String: Int] = [:]
     }
 
     private let state = Mutex(State())
@@ -25,6 +26,9 @@ final class MemoryFiles: HostFiles {
         makeFolders(above: path)
         state.withLock { $0.files[path] = FileContent(bytes, FileAttributes(mode: mode)) }
     }
+
+    /// The most bytes that a reader of this path would have taken; nil when nobody read.
+    func largestRead(_ path: String) -> Int? { state.withLock { $0.maxima[path] } }
 
     func text(_ path: String) -> String? {
         state.withLock { $0.files[path].map { String(decoding: $0.bytes, as: UTF8.self) } }
@@ -70,7 +74,10 @@ final class MemoryFiles: HostFiles {
     }
 
     func read(_ path: String, maximumBytes: Int) throws(AgentError) -> FileContent? {
-        state.withLock { $0.files[path] }
+        state.withLock { state in
+            state.maxima[path] = max(maximumBytes, state.maxima[path] ?? 0)
+            return state.files[path]
+        }
     }
 
     func folder(_ path: String) throws(AgentError) -> FileAttributes? { state.withLock { $0.folders[path] } }
