@@ -8,7 +8,9 @@ import Testing
 
 /// No copy of a secret outside guarded memory: another process loads a key, signs 100 times and looks for it in its own
 /// memory. The needles are masked on their way and it never holds one unmasked.
-@Suite(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self/mem")))
+@Suite(
+    .enabled(if: FileManager.default.fileExists(atPath: "/proc/self/mem")),
+    .disabled(if: Running.underAddressSanitizer, "it maps terabytes, all of which would be searched"))
 struct PrivateKeyMemoryTests {
     private struct Case: CustomTestStringConvertible {
         let type: [String]
