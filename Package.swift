@@ -70,6 +70,7 @@ let package = Package(
             dependencies: [
                 "CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

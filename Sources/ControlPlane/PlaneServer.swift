@@ -1,12 +1,15 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import CertAuthority
+import CertAuthority
 public import Hummingbird
+import HummingbirdCore
 import HummingbirdHTTP2
 public import Logging
 import NIOCore
 import NIOSSL
+public import ServiceLifecycle
+import SSHWire
 
 /// The HTTPS listener.
 public struct PlaneServer: Sendable {
@@ -32,9 +35,11 @@ public struct PlaneServer: Sendable {
     ///
     /// - Parameters:
     ///   - chainPEM: the server's certificate and those above it.
+    ///   - services: run beside it, and end before it does.
     ///   - onReady: called with the port once the listener takes connections.
     public static func application(
-        _ plane: Plane, _ settings: Settings, chainPEM: String, privateKeyPEM: String, logger: Logger,
+        _ plane: Plane, _ settings: Settings, chainPEM: String, privateKeyPEM: String,
+        services: [any Service], logger: Logger,
         onReady: @escaping @Sendable (Int) async -> Void
     ) throws -> some ApplicationProtocol {
         let chain: [NIOSSLCertificateSource]
@@ -62,6 +67,7 @@ public struct PlaneServer: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.address, port: settings.port), serverName: nil,
                 availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections)),
+            services: services,
             onServerRunning: { channel in await onReady(channel.localAddress?.port ?? settings.port) },
             logger: logger)
     }

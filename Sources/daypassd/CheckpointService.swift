@@ -15,14 +15,14 @@ struct CheckpointService: Service {
     private static let interval: Duration = .seconds(1)
 
     func run() async throws {
-        var published: UInt64 = 0
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
+            var published: UInt64 = 0
             while !Task.isCancelled {
                 published = publish(since: published)
                 try? await Task.sleep(for: Self.interval)
             }
         }
-        _ = publish(since: published)
+        _ = publish(since: 0)
     }
 
     private func publish(since published: UInt64) -> UInt64 {

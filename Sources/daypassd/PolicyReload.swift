@@ -3,6 +3,7 @@
 
 import CertAuthority
 import Logging
+import SSHWire
 import ServiceLifecycle
 import UnixSignals
 
@@ -13,7 +14,7 @@ struct PolicyReload: Service {
     let logger: Logger
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             for await _ in await UnixSignalsSequence(trapping: .sighup) {
                 do {
                     let policy = try read()

@@ -11,6 +11,7 @@ import Foundation
 import Hummingbird
 import Logging
 import SSHWire
+import ServiceLifecycle
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -63,19 +64,20 @@ struct Serve: AsyncParsableCommand {
         var server = PlaneServer.Settings()
         server.address = settings.address
         server.port = settings.port
-        var application = try PlaneServer.application(
-            plane, server, chainPEM: tls.chain, privateKeyPEM: tls.key, logger: logger
-        ) { port in
-            logger.notice("ready", metadata: ["daypass.port": "\(port)"])
-            Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
-        }
-        if settings.signerSocket == nil { application.addServices(signing) }
-        application.addServices(
+        var services: [any Service] = [
             PolicyReload(
                 read: { try home.policy(settings) },
                 use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
                 logger: logger),
-            CheckpointService(home: opened, ledger: ledger, logger: logger))
+            CheckpointService(home: opened, ledger: ledger, logger: logger),
+        ]
+        if settings.signerSocket == nil { services.append(signing) }
+        let application = try PlaneServer.application(
+            plane, server, chainPEM: tls.chain, privateKeyPEM: tls.key, services: services, logger: logger
+        ) { port in
+            logger.notice("ready", metadata: ["daypass.port": "\(port)"])
+            Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
+        }
         try await application.runService()
     }
 

@@ -21,8 +21,8 @@ struct SignerProcess: Service {
 
     func run() async throws {
         try FileIO.makeSecretFolder(home.folder.path + "/run")
-        var pause = Self.pauses.first
         try await cancelWhenGracefulShutdown {
+            var pause = Self.pauses.first
             while !Task.isCancelled {
                 let start = ContinuousClock.now
                 let status = try await once()

@@ -4,6 +4,7 @@
 public import CertAuthority
 import Foundation
 import GRDB
+import SSHWire
 public import TransparencyLog
 
 extension SQLiteLedger: PublishedLog {

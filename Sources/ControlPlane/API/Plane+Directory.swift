@@ -31,7 +31,7 @@ extension Plane {
             try await authority.removeKey(
                 fingerprint: String(fingerprint), by: caller.session.person.identity,
                 from: context.sourceAddress)
-            return .done
+            return Response.done
         }
         v1.get("hosts") { [self] request, context in
             _ = try await authenticateAdministrator(request, context)
@@ -51,7 +51,7 @@ extension Plane {
             let caller = try await authenticateAdministrator(request, context)
             try await authority.removeHost(
                 try context.parameters.require("id"), by: caller.session.person.identity)
-            return .done
+            return Response.done
         }
     }
 

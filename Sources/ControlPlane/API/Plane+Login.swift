@@ -20,7 +20,7 @@ extension Plane {
             do {
                 signature = try SSHSignature(armoured: Array(login.signature.utf8))
             } catch {
-                throw Problem(.invalidRequest, "signature: \(error.reason)")
+                throw Problem(.invalidRequest, "signature: \(error)")
             }
             let message = LoginChallenge.message(
                 challenge: login.challenge, origin: info.origin, sessionKey: login.sessionKey)

@@ -17,7 +17,7 @@ extension Plane {
             try await authority.endSession(
                 caller.session.id, by: caller.session, isAdministrator: false, from: context.sourceAddress,
                 reason: "logged out")
-            return .done
+            return Response.done
         }
         // One's own; everybody's for an administrator who asks for all.
         v1.get("sessions") { [self] request, context in
@@ -38,7 +38,7 @@ extension Plane {
                 isAdministrator: authority.isAdministrator(
                     caller.session.person, from: context.sourceAddress),
                 from: context.sourceAddress, reason: "ended by \(caller.session.person.identity)")
-            return .done
+            return Response.done
         }
     }
 

@@ -145,7 +145,7 @@ public struct Plane: Sendable {
 }
 
 extension HTTPField.Name {
-    static let signature = HTTPField.Name("Signature").unsafelyUnwrapped
-    static let signatureInput = HTTPField.Name("Signature-Input").unsafelyUnwrapped
-    static let contentDigest = HTTPField.Name("Content-Digest").unsafelyUnwrapped
+    static let signature = unsafe HTTPField.Name("Signature").unsafelyUnwrapped
+    static let signatureInput = unsafe HTTPField.Name("Signature-Input").unsafelyUnwrapped
+    static let contentDigest = unsafe HTTPField.Name("Content-Digest").unsafelyUnwrapped
 }

@@ -6,15 +6,15 @@ import ControlProtocol
 import HTTPTypes
 import Hummingbird
 import Logging
+import SSHWire
 
 /// Makes problem details of every error, counts every request, and writes one line of the log for each.
 struct ProblemMiddleware: RouterMiddleware {
-    typealias Context = PlaneContext
-
     let metrics: PlaneMetrics
 
     func handle(
-        _ request: Request, context: PlaneContext, next: (Request, PlaneContext) async throws -> Response
+        _ request: Request, context: PlaneContext,
+        next: @concurrent (Request, PlaneContext) async throws -> Response
     ) async throws -> Response {
         let start = ContinuousClock.now
         var response: Response
@@ -66,5 +66,5 @@ struct ProblemMiddleware: RouterMiddleware {
 
 extension HTTPField.Name {
     /// The request's name in the server's log.
-    static let requestID = HTTPField.Name("X-Request-Id").unsafelyUnwrapped
+    static let requestID = unsafe HTTPField.Name("X-Request-Id").unsafelyUnwrapped
 }

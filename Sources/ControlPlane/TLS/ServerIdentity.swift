@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import CertAuthority
+import CertAuthority
 import Crypto
 public import Foundation
 import SSHWire
@@ -32,7 +32,7 @@ public struct ServerIdentity: Sendable {
     public init(folder: String, names: [String], at now: Date) throws {
         let root = try Self.root(in: folder, at: now)
         let (leafPath, keyPath) = ("\(folder)/server.pem", "\(folder)/server.key")
-        var leaf = try? Certificate(pemEncoded: Self.text(leafPath))
+        var leaf = try? X509.Certificate(pemEncoded: Self.text(leafPath))
         if let found = leaf,
             found.notValidAfter.timeIntervalSince(now) < Self.leafLifetime / 3
                 || !found.issuer.elementsEqual(root.certificate.subject) || !Self.speaks(found, for: names)
@@ -43,7 +43,7 @@ public struct ServerIdentity: Sendable {
         if leaf == nil {
             let key = P256.Signing.PrivateKey()
             let made = try Self.leaf(for: names, key: key.publicKey, root, at: now)
-            try Self.writeSecret(Certificate.PrivateKey(key).serializeAsPEM().pemString, to: keyPath)
+            try Self.writeSecret(X509.Certificate.PrivateKey(key).serializeAsPEM().pemString, to: keyPath)
             try FileIO.write(try made.serializeAsPEM().pemString + "\n", to: leafPath, mode: 0o644)
             leaf = made
         }
@@ -55,7 +55,7 @@ public struct ServerIdentity: Sendable {
     }
 
     /// `SHA256:` and the digest of a certificate's DER, in hexadecimal.
-    static func fingerprint(of certificate: Certificate) throws -> String {
+    static func fingerprint(of certificate: X509.Certificate) throws -> String {
         var serializer = DER.Serializer()
         try serializer.serialize(certificate)
         let digits = Digest.sha256(serializer.serializedBytes).map { byte in
@@ -65,24 +65,24 @@ public struct ServerIdentity: Sendable {
     }
 
     private struct Root {
-        let certificate: Certificate
-        let key: Certificate.PrivateKey
+        let certificate: X509.Certificate
+        let key: X509.Certificate.PrivateKey
     }
 
     private static func root(in folder: String, at now: Date) throws -> Root {
         let (path, keyPath) = ("\(folder)/root.pem", "\(folder)/root.key")
         if FileIO.exists(path) {
             return Root(
-                certificate: try Certificate(pemEncoded: try text(path)),
-                key: try Certificate.PrivateKey(pemEncoded: try secretText(keyPath)))
+                certificate: try X509.Certificate(pemEncoded: try text(path)),
+                key: try X509.Certificate.PrivateKey(pemEncoded: try secretText(keyPath)))
         }
-        let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        let key = X509.Certificate.PrivateKey(P256.Signing.PrivateKey())
         let name = try DistinguishedName { CommonName("Daypass control plane root") }
-        let certificate = try Certificate(
-            version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: key.publicKey,
+        let certificate = try X509.Certificate(
+            version: .v3, serialNumber: X509.Certificate.SerialNumber(), publicKey: key.publicKey,
             notValidBefore: now.addingTimeInterval(-3_600), notValidAfter: now.addingTimeInterval(rootLifetime),
             issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: try Certificate.Extensions {
+            extensions: try X509.Certificate.Extensions {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                 Critical(KeyUsage(keyCertSign: true))
                 SubjectKeyIdentifier(hash: key.publicKey)
@@ -95,14 +95,14 @@ public struct ServerIdentity: Sendable {
 
     private static func leaf(
         for names: [String], key: P256.Signing.PublicKey, _ root: Root, at now: Date
-    ) throws -> Certificate {
-        try Certificate(
-            version: .v3, serialNumber: Certificate.SerialNumber(),
-            publicKey: Certificate.PublicKey(key), notValidBefore: now.addingTimeInterval(-3_600),
+    ) throws -> X509.Certificate {
+        try X509.Certificate(
+            version: .v3, serialNumber: X509.Certificate.SerialNumber(),
+            publicKey: X509.Certificate.PublicKey(key), notValidBefore: now.addingTimeInterval(-3_600),
             notValidAfter: now.addingTimeInterval(leafLifetime), issuer: root.certificate.subject,
             subject: try DistinguishedName { CommonName(names.first ?? "daypassd") },
             signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: try Certificate.Extensions {
+            extensions: try X509.Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)
                 Critical(KeyUsage(digitalSignature: true))
                 try ExtendedKeyUsage([.serverAuth])
@@ -118,7 +118,7 @@ public struct ServerIdentity: Sendable {
         return .ipAddress(ASN1OctetString(contentBytes: address.bytes[...]))
     }
 
-    private static func speaks(_ certificate: Certificate, for names: [String]) -> Bool {
+    private static func speaks(_ certificate: X509.Certificate, for names: [String]) -> Bool {
         guard let found = try? certificate.extensions.subjectAlternativeNames else { return false }
         return names.allSatisfy { name in found.contains(generalName(name)) }
     }

@@ -10,6 +10,7 @@
 #endif
 
 import CertAuthority
+import CertAuthorityStore
 import CommandSupport
 import SSHWire
 

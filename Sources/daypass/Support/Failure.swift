@@ -3,6 +3,9 @@
 
 import CertAuthority
 import CommandSupport
+import ControlClient
+import ControlProtocol
+import SSHWire
 import TransparencyLog
 
 extension Failure {
@@ -14,14 +17,38 @@ extension Failure {
         Failure(describing: error, root: Daypass.self, translate: translate).reason
     }
 
-    private static func translate(_ error: any Error) -> Failure? {
+    static func translate(_ error: any Error) -> Failure? {
         switch error {
         case let error as CertAuthorityError:
             Failure(
                 error.code == .invalidRequest ? ExitStatus.usage : ExitStatus.failed, error.reason,
                 hint: error.hint)
+        case let error as ClientError: Failure(error)
+        case let error as ControlProtocolError: Failure(ExitStatus.failed, error.reason)
         case let error as TransparencyLogError: Failure(ExitStatus.failed, error.reason)
         default: nil
+        }
+    }
+}
+
+extension Failure {
+    /// What a control plane answered, or why it didn't.
+    fileprivate init(_ error: ClientError) {
+        switch error {
+        case .unreachable(let reason):
+            self.init(reason, hint: "is the control plane running, and the network up?")
+        case .untrustedServer(let reason):
+            self.init(
+                reason,
+                hint: "log in with --fingerprint, as its operator tells it to you; never as the server itself does")
+        case .notUnderstood(let reason): self.init(reason)
+        case .problem(let problem):
+            let isRefusal = [.denied, .needsApproval, .needsLogin].contains(problem.code)
+            let reasons = problem.reasons.isEmpty ? [problem.detail] : problem.reasons
+            self.init(
+                isRefusal ? ExitStatus.refused : ExitStatus.failed,
+                reasons.map(\.escapedForTerminal).joined(separator: "; "),
+                hint: problem.hint?.escapedForTerminal)
         }
     }
 }

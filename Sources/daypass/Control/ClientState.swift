@@ -1,0 +1,190 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import CertAuthorityStore
+import CommandSupport
+import ControlClient
+import ControlProtocol
+import SSHWire
+
+/// What this machine knows of its control plane: the server, the session, and certificates that are still good.
+///
+/// All of it lies in one folder with mode 0700: `$DAYPASS_STATE`, else `$XDG_STATE_HOME/daypass`, else
+/// `~/.local/state/daypass`. The session's key stays in a file there, not in the ssh-agent: a forwarded agent would let
+/// every host that one logs in to ask for certificates.
+struct ClientState {
+    let folder: String
+
+    /// The largest file here, in bytes.
+    private static let maximumBytes = 1 << 20
+
+    init(folder: String) { self.folder = folder }
+
+    init() throws {
+        if let path = environment("DAYPASS_STATE"), !path.isEmpty {
+            folder = path
+        } else if let base = environment("XDG_STATE_HOME"), base.hasPrefix("/") {
+            folder = base + "/daypass"
+        } else if let home = environment("HOME"), home.hasPrefix("/") {
+            folder = home + "/.local/state/daypass"
+        } else {
+            throw Failure(
+                ExitStatus.usage, "neither DAYPASS_STATE nor XDG_STATE_HOME nor HOME is set")
+        }
+    }
+
+    private var serverFile: String { folder + "/server.json" }
+    private var rootFile: String { folder + "/root.pem" }
+    private var sessionFile: String { folder + "/session.json" }
+    private var sessionKeyFile: String { folder + "/session.key" }
+    /// The known_hosts file with the host CA.
+    var knownHosts: String { folder + "/known_hosts" }
+    /// The lines for ssh that `ssh-config install` includes.
+    var sshConfig: String { folder + "/ssh_config" }
+    /// Keys and certificates, by what ssh calls a connection.
+    var identities: String { folder + "/identities" }
+
+    // MARK: The server
+
+    /// The server that was logged in to, with its root certificate when it was pinned.
+    struct Server {
+        let address: ServerAddress
+        let rootPEM: String?
+        let info: ServerInfo
+    }
+
+    func server() throws -> Server {
+        guard FileIO.exists(serverFile) else {
+            throw Failure(
+                "no control plane is known here",
+                hint: "log in first: daypass login --server URL --fingerprint SHA256:…")
+        }
+        let json = try readJSON(serverFile)
+        guard let url = json["url"]?.string, let info = json["info"] else {
+            throw Failure("\(serverFile.escapedForTerminal) is damaged", hint: "log in again")
+        }
+        let root = FileIO.exists(rootFile) ? try text(rootFile) : nil
+        return Server(
+            address: try ServerAddress(url), rootPEM: root, info: try ServerInfo(json: info))
+    }
+
+    func save(_ server: Server) throws {
+        try FileIO.makeSecretFolder(folder)
+        if let root = server.rootPEM {
+            try FileIO.write(root, to: rootFile, mode: 0o600)
+        } else {
+            FileIO.remove(rootFile)
+        }
+        try write(
+            .object([.init("url", .string(server.address.url)), .init("info", server.info.json)]),
+            to: serverFile)
+        var lines = ""
+        // Scoped: the host CA speaks for the hosts of this authority and no others.
+        if !server.info.hostPatterns.isEmpty {
+            lines =
+                "@cert-authority \(server.info.hostPatterns.joined(separator: ",")) \(server.info.hostAuthority.text) daypass\n"
+        }
+        try FileIO.write(lines, to: knownHosts, mode: 0o600)
+    }
+
+    // MARK: The session
+
+    /// The session and the key that signs for it.
+    struct Session {
+        let info: SessionInfo
+        let key: PrivateKey
+
+        var credential: ControlClient.Credential { .init(session: info.id, key: key) }
+    }
+
+    /// The session; nil when there is none or it has ended by its own time.
+    func session() throws -> Session? {
+        guard FileIO.exists(sessionFile), FileIO.exists(sessionKeyFile) else { return nil }
+        let info = try SessionInfo(json: try readJSON(sessionFile))
+        guard info.expires > Int64(clamping: unixTimeNow().seconds) else { return nil }
+        let contents = try FileIO.readSecret(sessionKeyFile, maximumBytes: Self.maximumBytes)
+        return Session(
+            info: info, key: try PrivateKeyFile.parse(contents, path: sessionKeyFile, passphrase: nil))
+    }
+
+    /// The session, which must be there.
+    func openSession() throws -> Session {
+        guard let session = try session() else {
+            throw Failure("you are not logged in", hint: "daypass login")
+        }
+        return session
+    }
+
+    func save(_ session: Session) throws {
+        try FileIO.makeSecretFolder(folder)
+        try FileIO.writeSecret(try session.key.openSSHFile(passphrase: nil), to: sessionKeyFile)
+        try write(session.info.json, to: sessionFile)
+    }
+
+    func forgetSession() {
+        FileIO.remove(sessionKeyFile)
+        FileIO.remove(sessionFile)
+    }
+
+    // MARK: Files
+
+    private func text(_ path: String) throws -> String {
+        String(decoding: try FileIO.read(path, maximumBytes: Self.maximumBytes), as: UTF8.self)
+    }
+
+    private func readJSON(_ path: String) throws -> JSONValue {
+        try JSONValue(
+            parsing: try FileIO.read(path, maximumBytes: Self.maximumBytes), maximumBytes: Self.maximumBytes)
+    }
+
+    private func write(_ json: JSONValue, to path: String) throws {
+        try FileIO.write(json.text + "\n", to: path, mode: 0o600)
+    }
+}
+
+extension ClientState.Server {
+    /// A client of this server; ends with `body`.
+    func withClient<Value>(_ body: (ControlClient) async throws -> Value) async throws -> Value {
+        let client = try ControlClient(address, rootPEM: rootPEM, clock: microsecondsNow)
+        do {
+            let value = try await body(client)
+            await client.close()
+            return value
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+}
+
+extension ClientState {
+    /// Asks the server as whoever is logged in.
+    @discardableResult
+    func ask(
+        _ method: String, _ target: String, _ body: JSONValue? = nil, idempotencyKey: String? = nil
+    ) async throws -> JSONValue {
+        let session = try openSession()
+        return try await server().withClient { client in
+            try await client.send(
+                method, target, body, by: session.credential, idempotencyKey: idempotencyKey) ?? .null
+        }
+    }
+
+    /// All parts of a list.
+    func list(_ target: String) async throws -> [JSONValue] {
+        let session = try openSession()
+        return try await server().withClient { client in
+            var items: [JSONValue] = []
+            var after: Int64? = 0
+            while let start = after {
+                let separator = target.contains("?") ? "&" : "?"
+                let page = try await client.send(
+                    "GET", "\(target)\(separator)after=\(start)&limit=1000", by: session.credential)
+                items += page?["items"]?.array ?? []
+                after = page?["next"]?.number
+            }
+            return items
+        }
+    }
+}

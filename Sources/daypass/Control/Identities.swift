@@ -1,0 +1,228 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import CertAuthorityStore
+import CommandSupport
+import ControlClient
+import ControlProtocol
+import Foundation
+import SSHWire
+
+/// The certificates that this machine holds, one for each connection as ssh knows it.
+///
+/// A certificate's private key is made for it and lives in the ssh-agent for as long as the certificate does; without
+/// an agent it is a file with mode 0600 beside it. What ssh needs to find it, the public key and the certificate, are
+/// files.
+struct Identities {
+    private let state: ClientState
+
+    /// A certificate that has less than this left is replaced when it is used, in seconds, or less than a third of its
+    /// life: whatever is shorter.
+    private static let renewalSeconds: UInt64 = 120
+
+    init(_ state: ClientState) { self.state = state }
+
+    /// What is wanted of the control plane.
+    struct Wish {
+        var host: String
+        var login: String
+        var lifetime: UInt64?
+        var permissions: [String]?
+        var reason: String?
+    }
+
+    /// A certificate that is ready for ssh.
+    struct Ready {
+        /// The value of IdentityFile.
+        let identityFile: String
+        let certificate: Certificate
+        /// Nil where it was there already.
+        let issued: IssuedCertificate?
+    }
+
+    // MARK: Names of files
+
+    private func path(_ name: String) -> String { "\(state.identities)/\(name)" }
+
+    /// The name for a connection: what ssh calls `%C`, or as much of it as is known.
+    static func name(host: String, port: String, login: String) -> String {
+        Digest.sha256(Array("\(host)\0\(port)\0\(login)".utf8)).prefix(20)
+            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// Refuses what is no name of ours: it becomes part of a path.
+    static func check(_ name: String) throws {
+        guard (16...128).contains(name.utf8.count),
+            name.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else { throw Failure(ExitStatus.usage, "the connection's name: hexadecimal digits expected") }
+    }
+
+    // MARK: Getting one
+
+    /// The certificate for a connection: the one that is there while it lasts, else a new one.
+    ///
+    /// Without a connection to the control plane, one that is still valid is used to its end.
+    func ready(_ name: String, _ wish: Wish, now: UnixTime) async throws -> Ready {
+        try Self.check(name)
+        let held = try? held(name, wish, now: now)
+        if let held, !Self.isDue(held, now: now) {
+            return Ready(identityFile: path(name), certificate: held, issued: nil)
+        }
+        do {
+            return try await fetch(name, wish)
+        } catch ClientError.unreachable(let reason) {
+            guard let held else { throw ClientError.unreachable(reason) }
+            Terminal.complain(
+                "warning",
+                "\(reason); going on with a certificate that is valid until \(held.fields.validBefore)")
+            return Ready(identityFile: path(name), certificate: held, issued: nil)
+        }
+    }
+
+    private static func isDue(_ certificate: Certificate, now: UnixTime) -> Bool {
+        let fields = certificate.fields
+        let life = fields.validBefore.seconds - min(fields.validAfter.seconds, fields.validBefore.seconds)
+        let left = fields.validBefore.seconds - min(now.seconds, fields.validBefore.seconds)
+        return left < min(renewalSeconds, life / 3)
+    }
+
+    /// The certificate that is there, if it is valid, is this person's, and its key is at hand.
+    private func held(_ name: String, _ wish: Wish, now: UnixTime) throws -> Certificate? {
+        let file = path(name) + "-cert.pub"
+        guard FileIO.exists(file),
+            case .certificate(let certificate) = try PublicKeyFile.readLine(file).content,
+            now < certificate.fields.validBefore,
+            let session = try state.session(),
+            certificate.fields.keyID.string.hasPrefix("\(session.info.identity)#")
+        else { return nil }
+        if FileIO.exists(path(name)) { return certificate }
+        guard let socket = Self.agentSocket else { return nil }
+        var client = AgentClient(try AgentSocket(path: socket, timeout: .seconds(5)))
+        return try client.identities().contains { $0.known == .certificate(certificate) } ? certificate : nil
+    }
+
+    /// Asks for a certificate on a new key, makes sure that it is what was asked for, and puts both where ssh finds
+    /// them.
+    private func fetch(_ name: String, _ wish: Wish) async throws -> Ready {
+        let key = try PrivateKey.generate(.ed25519, comment: "daypass \(wish.login)")
+        let (certificate, issued) = try await certificate(on: key.publicKey, wish)
+        try FileIO.makeSecretFolder(state.folder)
+        try FileIO.makeSecretFolder(state.identities)
+        purge()
+        let file = path(name)
+        let inAgent = try Self.addToAgent(key, certificate)
+        if inAgent {
+            FileIO.remove(file)
+        } else {
+            try FileIO.writeSecret(try key.openSSHFile(passphrase: nil), to: file)
+        }
+        try PublicKeyFile.write(key.publicKey, comment: "daypass", to: file + ".pub")
+        try FileIO.write(issued.certificate + "\n", to: file + "-cert.pub", mode: 0o644)
+        return Ready(identityFile: file, certificate: certificate, issued: issued)
+    }
+
+    /// A certificate for `key`, compared with what was asked for (attack row 7).
+    func certificate(on key: PublicKey, _ wish: Wish) async throws -> (Certificate, IssuedCertificate) {
+        let request = CertificateWish(
+            host: wish.host, login: wish.login, key: key, lifetime: wish.lifetime,
+            permissions: wish.permissions, reason: wish.reason)
+        let answer = try await state.ask(
+            "POST", "/v1/certificates", request.json, idempotencyKey: UUID().uuidString.lowercased())
+        let issued = try IssuedCertificate(json: answer)
+        guard case .certificate(let certificate) = try PublicKeyLine(issued.certificate).content else {
+            throw Failure("the control plane sent a key instead of a certificate")
+        }
+        try Self.check(certificate, key, wish, issued, try state.server().info.userAuthority)
+        return (certificate, issued)
+    }
+
+    private static func check(
+        _ certificate: Certificate, _ key: PublicKey, _ wish: Wish, _ issued: IssuedCertificate,
+        _ authority: PublicKey
+    ) throws {
+        let fields = certificate.fields
+        func refuse(_ reason: String) -> Failure {
+            Failure(
+                "the certificate that came is not what was asked for: \(reason)",
+                hint: "it was thrown away; tell whoever runs the control plane")
+        }
+        try certificate.verifySignature()
+        guard fields.key == key else { throw refuse("it is on another key") }
+        guard fields.kind == .user else { throw refuse("it is a \(fields.kind.name) certificate") }
+        guard fields.signatureKey == authority else { throw refuse("another authority signed it") }
+        guard !fields.principals.isEmpty,
+            fields.principals.allSatisfy({ principal in
+                principal.string == wish.login || principal.string.hasPrefix(wish.login + "@")
+            })
+        else {
+            throw refuse(
+                "principals \(fields.principals.map(\.string.escapedForTerminal).joined(separator: ", "))")
+        }
+        if let lifetime = wish.lifetime, fields.validBefore.seconds > unixTimeNow().seconds + lifetime + 60 {
+            throw refuse("it is valid until \(fields.validBefore)")
+        }
+        if let permissions = wish.permissions {
+            let allowed = Set(permissions.compactMap { Permission(rawValue: $0)?.extensionName })
+            let granted = Permission.allCases.map(\.extensionName).filter { name in
+                fields.extensions.contains { $0.name == name }
+            }
+            guard allowed.isSuperset(of: granted) else { throw refuse("it permits more") }
+        }
+    }
+
+    // MARK: The agent
+
+    static var agentSocket: String? {
+        environment("SSH_AUTH_SOCK").flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// - Returns: false where there is no agent.
+    private static func addToAgent(_ key: PrivateKey, _ certificate: Certificate) throws -> Bool {
+        guard let path = agentSocket, let socket = try? AgentSocket(path: path, timeout: .seconds(5)) else {
+            return false
+        }
+        let now = unixTimeNow().seconds
+        let end = certificate.fields.validBefore.seconds
+        let left = UInt32(clamping: end > now ? end - now : 1)
+        var client = AgentClient(socket)
+        try client.add(
+            try AgentAddition(key, certificate: certificate, comment: certificate.fields.keyID),
+            constraints: [.lifetime(seconds: max(left, 1))])
+        return true
+    }
+
+    // MARK: Taking away
+
+    /// Every certificate that lies here.
+    func all() -> [(name: String, certificate: Certificate)] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: state.identities)) ?? []
+        return names.sorted().compactMap { file in
+            guard file.hasSuffix("-cert.pub"),
+                case .certificate(let certificate)? = try? PublicKeyFile.readLine(path(file)).content
+            else { return nil }
+            return (String(file.dropLast("-cert.pub".count)), certificate)
+        }
+    }
+
+    /// Removes what has expired.
+    private func purge() {
+        let now = unixTimeNow()
+        for (name, certificate) in all() where now >= certificate.fields.validBefore { removeFiles(name) }
+    }
+
+    func removeAll() throws {
+        for (name, certificate) in all() {
+            if let socket = Self.agentSocket, let agent = try? AgentSocket(path: socket, timeout: .seconds(5)) {
+                var client = AgentClient(agent)
+                // It may have forgotten it by itself.
+                try? client.remove(.certificate(certificate))
+            }
+            removeFiles(name)
+        }
+    }
+
+    private func removeFiles(_ name: String) {
+        for file in [path(name), path(name) + ".pub", path(name) + "-cert.pub"] { FileIO.remove(file) }
+    }
+}

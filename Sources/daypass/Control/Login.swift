@@ -1,0 +1,181 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import CertAuthorityStore
+import CommandSupport
+import ControlClient
+import ControlProtocol
+import SSHWire
+
+struct Login: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Log in to a control plane, for as long as its sessions last.",
+        discussion: """
+            With a server that made its own certificate, give the fingerprint that daypassd init printed: it is \
+            checked once and then kept. By an enrolled SSH key: the ssh-agent's, or the one that --key names.
+            """)
+
+    @Option(help: ArgumentHelp("The control plane, for example https://daypass.example.com.", valueName: "URL"))
+    var server: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The fingerprint of the server's root certificate: SHA256: and 64 digits.", valueName: "FINGERPRINT"))
+    var fingerprint: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Log in by this enrolled key: a private key file, or a .pub file whose key the ssh-agent holds.",
+            valueName: "FILE"))
+    var key: String?
+
+    @OptionGroup var format: FormatOptions
+
+    func run() async throws {
+        let state = try ClientState()
+        let server = try await reach(state)
+        try state.save(server)
+        let sessionKey = try PrivateKey.generate(.ed25519, comment: "daypass session")
+        let info = try await server.withClient { client in
+            try await logIn(client, server.info, sessionKey)
+        }
+        try state.save(ClientState.Session(info: info, key: sessionKey))
+        guard format.format == .text else { return Terminal.say(info.json.text) }
+        let left = info.expires - Int64(clamping: unixTimeNow().seconds)
+        Terminal.say("logged in to \(server.address) as \(info.identity.escapedForTerminal)")
+        Terminal.say("  for \(spell(UInt64(max(left, 0)))), by \(info.provider.escapedForTerminal)")
+        if info.isAdministrator { Terminal.say("  you administer it") }
+    }
+
+    /// The server, after making sure that it is the one that is meant.
+    private func reach(_ state: ClientState) async throws -> ClientState.Server {
+        let known = try? state.server()
+        guard let text = server ?? known?.address.url else {
+            throw Failure(
+                ExitStatus.usage, "no control plane is known here",
+                hint: "daypass login --server URL --fingerprint SHA256:…")
+        }
+        let address = try ServerAddress(text)
+        var root = known?.address == address ? known?.rootPEM : nil
+        if let fingerprint {
+            let form = fingerprint.split(separator: ":", maxSplits: 1)
+            guard form.count == 2, form[0].uppercased() == "SHA256",
+                form[1].filter({ $0 != ":" }).count == 64
+            else {
+                throw Failure(
+                    ExitStatus.usage, "--fingerprint: SHA256: and 64 hexadecimal digits expected")
+            }
+            root = try await PinnedTrust.rootCertificate(
+                host: address.host, port: address.port, fingerprint: fingerprint)
+        }
+        let client = try ControlClient(address, rootPEM: root, clock: microsecondsNow)
+        do {
+            let info = try ServerInfo(json: try await client.send("GET", "/v1/server") ?? .null)
+            await client.close()
+            return ClientState.Server(address: address, rootPEM: root, info: info)
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    private func logIn(
+        _ client: ControlClient, _ server: ServerInfo, _ sessionKey: PrivateKey
+    ) async throws -> SessionInfo {
+        guard server.loginMethods.contains("keys") else {
+            throw Failure("this control plane takes no enrolled keys")
+        }
+        let signers = try LoginKey.candidates(key)
+        var refusal: (any Error)?
+        for signer in signers {
+            let challenge = try LoginChallenge(
+                json: try await client.send("POST", "/v1/login/challenge", .object([])) ?? .null)
+            let message = LoginChallenge.message(
+                challenge: challenge.challenge, origin: server.origin, sessionKey: sessionKey.publicKey)
+            let signature = try signer.sign(message, namespace: ExactText(LoginChallenge.namespace))
+            let request = KeyLoginRequest(
+                challenge: challenge.challenge, sessionKey: sessionKey.publicKey,
+                signature: signature.armoured)
+            do {
+                let answer = try await client.send("POST", "/v1/login/keys", request.json)
+                return try SessionInfo(json: answer ?? .null)
+            } catch ClientError.problem(let problem) where problem.code == .loginRefused {
+                // Another of the agent's keys may be the enrolled one.
+                refusal = refusal ?? ClientError.problem(problem)
+            }
+        }
+        throw refusal
+            ?? Failure(
+                "the ssh-agent holds no key", hint: "add one with ssh-add, or name a file with --key")
+    }
+}
+
+/// A key that somebody may be known by.
+struct LoginKey {
+    private let publicKey: PublicKey
+    /// Nil when the ssh-agent holds it.
+    private let privateKey: PrivateKey?
+
+    /// The most keys of an agent that are tried.
+    private static let maximumTried = 8
+
+    /// The key of a file, or every plain key of the ssh-agent.
+    static func candidates(_ path: String?) throws -> [LoginKey] {
+        guard let path else {
+            var client = AgentClient(
+                try AgentSocket(path: try AgentKeySource.socketPath(), timeout: .seconds(10)))
+            let held = try client.identities().compactMap { identity -> LoginKey? in
+                guard case .key(let key)? = identity.known else { return nil }
+                return LoginKey(publicKey: key, privateKey: nil)
+            }
+            return Array(held.prefix(maximumTried))
+        }
+        if let key = try? PublicKeyFile.read(path) { return [LoginKey(publicKey: key, privateKey: nil)] }
+        let contents = try FileIO.readSecret(path, maximumBytes: CAHome.maximumKeyFileBytes)
+        let key: PrivateKey
+        do {
+            key = try PrivateKeyFile.parse(contents, path: path, passphrase: nil)
+        } catch let error as CertAuthorityError where error.code == .passphrase {
+            let passphrase = try Terminal.askPassphrase("Passphrase of \(path.escapedForTerminal): ")
+            key = try PrivateKeyFile.parse(contents, path: path, passphrase: passphrase)
+        }
+        return [LoginKey(publicKey: key.publicKey, privateKey: key)]
+    }
+
+    func sign(_ message: [UInt8], namespace: ExactText) throws -> SSHSignature {
+        if let privateKey {
+            return try SSHSignature.sign(message, namespace: namespace, signer: .key(publicKey)) {
+                (bytes, algorithm) throws(SSHWireError) in try privateKey.sign(bytes, with: algorithm)
+            }
+        }
+        let socket: String = try AgentKeySource.socketPath()
+        return try SSHSignature.sign(message, namespace: namespace, signer: .key(publicKey)) {
+            (bytes, algorithm) throws(SSHWireError) in
+            var client = AgentClient(try AgentSocket(path: socket))
+            return try client.sign(bytes, by: .key(publicKey), algorithm: algorithm)
+        }
+    }
+}
+
+struct Logout: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "End the session, and forget its key and certificates.")
+
+    func run() async throws {
+        let state = try ClientState()
+        let had = try state.session() != nil
+        var problem: (any Error)?
+        if had {
+            do { try await state.ask("DELETE", "/v1/session") } catch { problem = error }
+        }
+        try Identities(state).removeAll()
+        state.forgetSession()
+        if let problem {
+            Terminal.complain(
+                "warning", "the server was not told: \(Failure.reason(of: problem)); the session's key is gone")
+        }
+        Terminal.say(had ? "logged out" : "you were not logged in")
+    }
+}

@@ -1,0 +1,120 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CertAuthority
+import CertAuthorityStore
+import CommandSupport
+import ControlClient
+import ControlProtocol
+import SSHWire
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+struct SSHCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ssh",
+        abstract: "Get a certificate for a host and run ssh with it.",
+        discussion: "What follows the host goes to ssh as it is: options first, then a command.")
+
+    @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))
+    var reason: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The account on the host.", valueName: "LOGIN"))
+    var login: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The port.", valueName: "PORT"))
+    var port: UInt16?
+
+    @Argument(help: ArgumentHelp("The host, or login@host.", valueName: "HOST"))
+    var host: String
+
+    @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("What ssh gets.", valueName: "ARGS"))
+    var arguments: [String] = []
+
+    func run() async throws {
+        let state = try ClientState()
+        var (name, user) = (host, login)
+        if let at = host.lastIndex(of: "@") {
+            user = String(host[..<at])
+            name = String(host[host.index(after: at)...])
+        }
+        guard let user = user ?? environment("USER") else {
+            throw Failure(ExitStatus.usage, "whose account on \(name.escapedForTerminal)?", hint: "-l LOGIN")
+        }
+        guard !name.isEmpty, !name.hasPrefix("-"), !user.hasPrefix("-") else {
+            throw Failure(ExitStatus.usage, "\(host.escapedForTerminal): no host")
+        }
+        let identity = Identities.name(host: name, port: port.map(String.init) ?? "", login: user)
+        let ready = try await Identities(state).ready(
+            identity, Identities.Wish(host: name, login: user, reason: reason), now: unixTimeNow())
+        var command = [
+            "ssh", "-o", "IdentityFile=\(ready.identityFile)", "-o", "IdentitiesOnly=yes", "-o",
+            "UserKnownHostsFile=~/.ssh/known_hosts \(state.knownHosts)", "-l", user,
+        ]
+        if let port { command += ["-p", String(port)] }
+        let passed = arguments.first == "--" ? Array(arguments.dropFirst()) : arguments
+        let options = passed.prefix { $0.hasPrefix("-") }
+        command += options + ["--", name] + passed.dropFirst(options.count)
+        try Self.execute(command)
+    }
+
+    /// Becomes `command`.
+    private static func execute(_ command: [String]) throws -> Never {
+        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) } + [nil]
+        _ = unsafe execvp(command[0], &pointers)
+        throw Failure("ssh could not be started: \(describeSystemError(errno))")
+    }
+}
+
+struct CertificateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "certificate",
+        abstract: "Get a certificate on a key of yours, and print or write it.",
+        discussion: "For keys that stay where they are: a security key, a TPM, a CI system's.")
+
+    @Option(help: ArgumentHelp("The public key to certify.", valueName: "FILE"))
+    var key: String
+
+    @Option(help: ArgumentHelp("The host it is for.", valueName: "HOST"))
+    var host: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The account on the host.", valueName: "LOGIN"))
+    var login: String
+
+    @Option(help: ArgumentHelp("For how long, at most what the policy allows.", valueName: "TIME"))
+    var valid: String?
+
+    @Option(help: ArgumentHelp("Permit only these, of what the policy gives (repeatable).", valueName: "PERMISSION"))
+    var permit: [String] = []
+
+    @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))
+    var reason: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Write it here (default: to standard output).", valueName: "FILE"))
+    var output: String?
+
+    func run() async throws {
+        let state = try ClientState()
+        let wish = Identities.Wish(
+            host: host, login: login,
+            lifetime: try valid.map { text in try parseTimeSpan(text, field: "--valid") },
+            permissions: permit.isEmpty ? nil : permit, reason: reason)
+        let (certificate, issued) = try await Identities(state).certificate(
+            on: try PublicKeyFile.read(key), wish)
+        guard let output else { return Terminal.say(issued.certificate) }
+        try FileIO.write(issued.certificate + "\n", to: output, mode: 0o644)
+        Terminal.say("\(output.escapedForTerminal)")
+        Terminal.say(
+            "  \(certificate.fields.keyID.string.escapedForTerminal) for \(issued.login.escapedForTerminal) on "
+                + "\(issued.host.escapedForTerminal), until \(certificate.fields.validBefore)")
+    }
+}
