@@ -20,7 +20,8 @@ struct Daypass: AsyncParsableCommand {
         version: version,
         subcommands: [
             CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self, Login.self, Logout.self,
-            Status.self, SSHCommand.self, CertificateCommand.self, SSHConfigCommand.self, Keys.self, Hosts.self,
+            Status.self, SSHCommand.self, CertificateCommand.self, SSHConfigCommand.self, Keys.self,
+            Hosts.self,
             Sessions.self,
         ])
 

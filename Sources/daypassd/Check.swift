@@ -49,7 +49,8 @@ struct Check: AsyncParsableCommand {
         }
         await check("tls") {
             guard let certificate = settings.certificateFile else {
-                return "own root, \(try ServerIdentity(folder: home.tlsFolder, names: settings.names, at: Date()).fingerprint)"
+                return
+                    "own root, \(try ServerIdentity(folder: home.tlsFolder, names: settings.names, at: Date()).fingerprint)"
             }
             _ = try FileIO.read(home.path(certificate), maximumBytes: 256 << 10)
             return certificate.escapedForTerminal

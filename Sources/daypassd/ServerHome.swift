@@ -71,7 +71,8 @@ extension ServerConfiguration {
     func passphrase(_ folder: CAFolder) throws -> SecretBytes {
         guard let passphraseFile else {
             throw CertAuthorityError(
-                .passphrase, "the keys in \(folder.path.escapedForTerminal) are encrypted, and no passphrase_file is set",
+                .passphrase,
+                "the keys in \(folder.path.escapedForTerminal) are encrypted, and no passphrase_file is set",
                 hint: "name a file with mode 0600, or a systemd credential, in daypassd.yaml")
         }
         return try Passphrase.read(passphraseFile)

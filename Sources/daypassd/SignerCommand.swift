@@ -18,7 +18,8 @@ struct SignerCommand: ParsableCommand {
 
     @OptionGroup var home: ServerHomeOptions
 
-    @Option(help: ArgumentHelp("Where to listen (default: run/signer.sock in the folder).", valueName: "SOCKET"))
+    @Option(
+        help: ArgumentHelp("Where to listen (default: run/signer.sock in the folder).", valueName: "SOCKET"))
     var socket: String?
 
     @Flag(help: "End when standard input ends, so as not to outlive whoever started this.")

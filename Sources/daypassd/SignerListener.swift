@@ -24,7 +24,8 @@ struct SignerListener {
         let room = MemoryLayout.size(ofValue: address.sun_path) - 1
         guard !bytes.isEmpty, bytes.count <= room, !bytes.contains(0) else {
             throw CertAuthorityError(
-                .file, "socket \(path.escapedForTerminal): 1 to \(room) bytes fit an address of a Unix socket",
+                .file,
+                "socket \(path.escapedForTerminal): 1 to \(room) bytes fit an address of a Unix socket",
                 hint: "name a shorter one with --socket")
         }
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }

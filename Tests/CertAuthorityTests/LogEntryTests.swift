@@ -75,8 +75,10 @@ struct LogEntryTests {
             Case(name: "decision \(verdict.name)") {
                 .decision(
                     DecisionRecord(
-                        verdict: verdict, session: "s1", host: "web1", login: "deploy", keyFingerprint: "SHA256:x",
-                        sourceAddress: "192.0.2.1", policyDigest: [UInt8](repeating: 5, count: 32), rule: "sre",
+                        verdict: verdict, session: "s1", host: "web1", login: "deploy",
+                        keyFingerprint: "SHA256:x",
+                        sourceAddress: "192.0.2.1", policyDigest: [UInt8](repeating: 5, count: 32),
+                        rule: "sre",
                         reasons: ["rule sre allows", "deploying"]))
             }
         }
@@ -93,7 +95,8 @@ struct LogEntryTests {
             [true, false].map { isPresent in
                 Case(name: "change of \(subject.name) \(isPresent)") {
                     .change(
-                        ChangeRecord(subject: subject, isPresent: isPresent, name: "web1", detail: "team=infra"))
+                        ChangeRecord(
+                            subject: subject, isPresent: isPresent, name: "web1", detail: "team=infra"))
                 }
             }
         }

@@ -34,7 +34,8 @@ extension AccessAuthority {
             // Nothing is recorded: anybody can send texts that were never handed out.
             return .refused(
                 LoginRefusal(
-                    reason: "the challenge was used, is too old or was never given out", hint: "log in again"))
+                    reason: "the challenge was used, is too old or was never given out", hint: "log in again")
+            )
         }
         guard case .key(let key) = signature.signer else {
             return .refused(

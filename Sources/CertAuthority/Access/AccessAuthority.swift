@@ -67,7 +67,8 @@ public final class AccessAuthority: Sendable {
         try await record(
             .change(
                 ChangeRecord(
-                    subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)), detail: ""),
+                    subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)), detail: ""
+                ),
                 requester: requester))
         state.withLock { $0.policy = policy }
     }

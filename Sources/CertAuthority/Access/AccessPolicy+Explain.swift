@@ -5,7 +5,8 @@ import SSHWire
 
 extension AccessPolicy {
     /// Explains the answer to a request. Costs many times what deciding costs.
-    public func explain(_ request: AccessRequest, approvedUnder approved: String? = nil) -> AccessExplanation {
+    public func explain(_ request: AccessRequest, approvedUnder approved: String? = nil) -> AccessExplanation
+    {
         let facts = AccessFacts(request)
         let outcome = outcome(request, facts, approved)
         let concerned = rules.filter { $0.isAbout(host: facts) }
@@ -51,7 +52,8 @@ extension AccessPolicy {
     }
 
     /// Who hasn't said who they are learns nothing of hosts and rules.
-    private func denied(_ index: Int?, _ reasons: [String], _ facts: borrowing AccessFacts) -> AccessDecision {
+    private func denied(_ index: Int?, _ reasons: [String], _ facts: borrowing AccessFacts) -> AccessDecision
+    {
         AccessDecision(
             verdict: .denied, rule: index.map { rules[$0].name },
             reasons: facts.person == nil ? ["no rule lets anybody in like this, whoever logs in"] : reasons)
@@ -69,9 +71,12 @@ extension AccessPolicy {
         for rule in rules where rule.isAbout(host: facts) {
             let explained = rule.explain(request, facts, isApproved: false)
             guard let deny = explained.deny, (explained.account && deny.holds) == .unknown else { continue }
-            let texts = deny.groups.filter { $0.holds == .unknown }.flatMap(\.criteria).filter { $0.holds == .unknown }
+            let texts = deny.groups.filter { $0.holds == .unknown }.flatMap(\.criteria).filter {
+                $0.holds == .unknown
+            }
             reasons.append(
-                "rule \(rule.name) may deny it: \(texts.map(\.text).joined(separator: ", ")): log in again with daypass login")
+                "rule \(rule.name) may deny it: \(texts.map(\.text).joined(separator: ", ")): log in again with daypass login"
+            )
         }
         return reasons
     }
@@ -132,12 +137,18 @@ extension AccessRule {
         let denies = account && (deny?.holds ?? .no)
         let allows = account && (allow?.holds ?? .no)
         var unfit: [String] = []
-        if allows == .yes, facts.person != nil, case .unfit(let reasons) = answer(request, facts) { unfit = reasons }
+        if allows == .yes, facts.person != nil, case .unfit(let reasons) = answer(request, facts) {
+            unfit = reasons
+        }
         let effect: RuleExplanation.Effect =
-            if denies == .yes { .denies } else if denies == .unknown || allows == .unknown { .needsLogin } else if
-                allows == .yes
-            {
-                if facts.person == nil { .needsLogin } else if !unfit.isEmpty { .unfit } else if requiresApproval,
+            if denies == .yes { .denies } else if denies == .unknown || allows == .unknown {
+                .needsLogin
+            } else if allows == .yes {
+                if facts.person == nil {
+                    .needsLogin
+                } else if !unfit.isEmpty {
+                    .unfit
+                } else if requiresApproval,
                     !isApproved
                 {
                     .needsApproval

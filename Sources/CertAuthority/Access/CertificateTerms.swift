@@ -51,7 +51,8 @@ struct CertificateTerms: Sendable {
         if let value = mapping.value("default_lifetime") {
             defaultLifetime = try value.span()
             guard defaultLifetime <= maximumLifetime else {
-                throw value.refuse("\(spell(defaultLifetime)) is over max_lifetime, \(spell(maximumLifetime))")
+                throw value.refuse(
+                    "\(spell(defaultLifetime)) is over max_lifetime, \(spell(maximumLifetime))")
             }
         }
         if let value = mapping.value("principals") {
@@ -60,7 +61,9 @@ struct CertificateTerms: Sendable {
                 let text = try item.text()
                 let template = try item.reading { try AccessTemplate(text) }
                 // What is written must be able to be a principal, whatever the values are.
-                let bytes = template.parts.flatMap { if case .literal(let bytes) = $0 { bytes } else { [UInt8]() } }
+                let bytes = template.parts.flatMap {
+                    if case .literal(let bytes) = $0 { bytes } else { [UInt8]() }
+                }
                 if !bytes.isEmpty {
                     let example = "x" + String(decoding: bytes, as: UTF8.self)
                     try item.reading { _ = try PrincipalSet(users: [example]) }
@@ -145,11 +148,15 @@ extension CertificateTerms {
     func answer(_ request: borrowing AccessRequest, _ facts: borrowing AccessFacts) -> Answer {
         var reasons: [String] = []
         let lifetime = request.lifetime ?? defaultLifetime
-        if lifetime == 0 { reasons.append("a lifetime of 0 seconds: ask for more, or for none in particular") }
+        if lifetime == 0 {
+            reasons.append("a lifetime of 0 seconds: ask for more, or for none in particular")
+        }
         if lifetime > maximumLifetime {
-            reasons.append("a lifetime of \(spell(lifetime)): at most \(spell(maximumLifetime)), ask for that")
+            reasons.append(
+                "a lifetime of \(spell(lifetime)): at most \(spell(maximumLifetime)), ask for that")
         } else if facts.now.adding(lifetime) == nil {
-            reasons.append("a lifetime of \(spell(lifetime)) from \(facts.now): it ends after the end of time")
+            reasons.append(
+                "a lifetime of \(spell(lifetime)) from \(facts.now): it ends after the end of time")
         }
         if let asked = request.permissions, !asked.isSubset(of: permissions) {
             let names = asked.subtracting(permissions).map(\.rawValue).sorted().joined(separator: ", ")
@@ -171,7 +178,8 @@ extension CertificateTerms {
             if let address = facts.sourceAddress, let block = try? AddressBlock("\(address)") {
                 addresses = [block]
             } else {
-                reasons.append("the address that the request comes from isn't known, and the certificate is tied to it")
+                reasons.append(
+                    "the address that the request comes from isn't known, and the certificate is tied to it")
             }
         }
         let names = names(facts, &reasons)

@@ -82,11 +82,15 @@ extension Criterion {
             return (.loginMatchesEmail, "is what stands before the @")
         case "ssh_username_matches_claim":
             // As `claim/PATH` has it: names separated by slashes.
-            let path = try value.text().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            let path = try value.text().split(separator: "/", omittingEmptySubsequences: false).map(
+                String.init)
             guard path.count <= maximumClaimDepth, !path.contains("") else {
                 throw value.refuse("a claim's path has 1 to \(maximumClaimDepth) names")
             }
-            return (.loginMatchesClaim(path), "is a value of claim \(path.joined(separator: "/").escapedForTerminal)")
+            return (
+                .loginMatchesClaim(path),
+                "is a value of claim \(path.joined(separator: "/").escapedForTerminal)"
+            )
         default: return try request(name, value, zones: zones)
         }
     }
@@ -104,7 +108,9 @@ extension Criterion {
             return (.publicKey(keys), "is \(keys.map(\.fingerprint).joined(separator: " or "))")
         case "key_type":
             if value.isScalar, try value.text() == "hardware" {
-                return (.keyType(Set(KeyType.allCases.filter(\.isHardwareBacked))), "is in a FIDO authenticator")
+                return (
+                    .keyType(Set(KeyType.allCases.filter(\.isHardwareBacked))), "is in a FIDO authenticator"
+                )
             }
             var types: Set<KeyType> = []
             for item in try value.oneOrMore("key types", maximum: maximumEntries) {

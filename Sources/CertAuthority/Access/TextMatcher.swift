@@ -59,7 +59,8 @@ struct TextMatcher: Sendable {
                 list.append(try bytes(item))
             }
             tests.append(isNegative ? .isNoneOf(list) : .isOneOf(list))
-            words.append("\(isNegative ? "is none of" : "is one of") \(list.map(show).joined(separator: ", "))")
+            words.append(
+                "\(isNegative ? "is none of" : "is one of") \(list.map(show).joined(separator: ", "))")
         }
         if let value = mapping.value("contains") {
             tests.append(.contains(try bytes(value)))

@@ -33,7 +33,9 @@ struct ZoneOffsets: Sendable {
         else { return nil }
         var times: [Int64] = []
         for _ in 0..<header.times {
-            guard let time = reader.number(bytes: 8), times.last.map({ $0 < time }) ?? true else { return nil }
+            guard let time = reader.number(bytes: 8), times.last.map({ $0 < time }) ?? true else {
+                return nil
+            }
             times.append(time)
         }
         var indices: [Int] = []
@@ -43,11 +45,14 @@ struct ZoneOffsets: Sendable {
         }
         var offsets: [Int64] = []
         for _ in 0..<header.types {
-            guard let offset = reader.number(bytes: 4), reader.skip(2), ZoneRule.isOffset(offset) else { return nil }
+            guard let offset = reader.number(bytes: 4), reader.skip(2), ZoneRule.isOffset(offset) else {
+                return nil
+            }
             offsets.append(offset)
         }
         let rest = header.bytes(timeBytes: 8) - header.times * 9 - header.types * 6
-        guard reader.skip(rest), reader.bytes.first == UInt8(ascii: "\n"), reader.bytes.last == UInt8(ascii: "\n"),
+        guard reader.skip(rest), reader.bytes.first == UInt8(ascii: "\n"),
+            reader.bytes.last == UInt8(ascii: "\n"),
             reader.bytes.count >= 2
         else { return nil }
         self.name = name

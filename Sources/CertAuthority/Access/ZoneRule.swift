@@ -83,7 +83,9 @@ struct ZoneRule: Sendable {
     private static func skipName(_ text: inout ArraySlice<UInt8>) -> Bool {
         let isQuoted = text.first == UInt8(ascii: "<")
         if isQuoted { text = text.dropFirst() }
-        let name = text.prefix { isLetterOrDigit($0) && (isQuoted || $0 > 0x39) || isQuoted && "+-".utf8.contains($0) }
+        let name = text.prefix {
+            isLetterOrDigit($0) && (isQuoted || $0 > 0x39) || isQuoted && "+-".utf8.contains($0)
+        }
         text = text.dropFirst(name.count)
         if isQuoted {
             guard text.first == UInt8(ascii: ">") else { return false }

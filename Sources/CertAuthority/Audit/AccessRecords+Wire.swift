@@ -73,7 +73,9 @@ extension ChangeRecord {
         }
         self.subject = subject
         let presence = try reader.readUInt8("presence")
-        guard presence <= 1 else { throw SSHWireError(.invalidValue, "presence \(presence), 0 or 1 expected") }
+        guard presence <= 1 else {
+            throw SSHWireError(.invalidValue, "presence \(presence), 0 or 1 expected")
+        }
         isPresent = presence == 1
         name = try reader.readText("name", upTo: 512)
         detail = try reader.readText("detail", upTo: 16_384)

@@ -100,7 +100,8 @@ public struct Issuer: Sendable {
         var start = recorded.startIndex
         while start < recorded.endIndex {
             let kind = recorded[start].certificate.fields.kind
-            let end = recorded[start...].firstIndex { $0.certificate.fields.kind != kind } ?? recorded.endIndex
+            let end =
+                recorded[start...].firstIndex { $0.certificate.fields.kind != kind } ?? recorded.endIndex
             let run = Array(recorded[start..<end])
             let signer = try signer(kind)
             let mustVerify = signer.signaturesNeedVerifying

@@ -81,7 +81,8 @@ extension IssuancePolicy {
             throw CertAuthorityError(
                 .invalidRequest,
                 "certificate \(fields.serial): recorded, but outside the bounds of this CA: "
-                    + "\(fields.validAfter) to \(fields.validBefore) for \(fields.principals.count) principals")
+                    + "\(fields.validAfter) to \(fields.validBefore) for \(fields.principals.count) principals"
+            )
         }
     }
 }

@@ -57,7 +57,9 @@ public struct ServerConfiguration: Sendable, Hashable {
         }
         if let names = try root.list("names", maximum: Self.maximumNames) { self.names = names }
         if let text = setting("names", nil) { names = text.split(separator: ",").map(String.init) }
-        guard !names.isEmpty else { throw CertAuthorityError(.configuration, "\(name): names: none is given") }
+        guard !names.isEmpty else {
+            throw CertAuthorityError(.configuration, "\(name): names: none is given")
+        }
         policyFile = setting("policy", try root.text("policy")) ?? policyFile
         if var tls = try root.mapping("tls") {
             certificateFile = setting("tls.certificate", try tls.text("certificate"))

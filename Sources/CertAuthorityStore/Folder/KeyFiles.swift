@@ -42,7 +42,9 @@ public enum PrivateKeyFile {
     /// Parses a key file's content.
     ///
     /// - Throws: `.passphrase` when it needs one, or another one.
-    public static func parse(_ contents: SecretBytes, path: String, passphrase: SecretBytes?) throws -> PrivateKey {
+    public static func parse(_ contents: SecretBytes, path: String, passphrase: SecretBytes?) throws
+        -> PrivateKey
+    {
         do {
             return try PrivateKey(fileContents: contents, passphrase: passphrase)
         } catch {

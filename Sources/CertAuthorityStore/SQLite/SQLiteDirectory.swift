@@ -38,7 +38,8 @@ public struct SQLiteDirectory: Directory {
                         VALUES (?, ?, ?, ?, ?, ?)
                         """,
                     arguments: [
-                        key.key.fingerprint, Data(key.key.encoded), key.identity.text.string, key.email, groups,
+                        key.key.fingerprint, Data(key.key.encoded), key.identity.text.string, key.email,
+                        groups,
                         Int64(bitPattern: key.added.seconds),
                     ])
             } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
@@ -91,7 +92,8 @@ public struct SQLiteDirectory: Directory {
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    session.id, person.identity.text.string, person.provider, person.subject, person.email, groups,
+                    session.id, person.identity.text.string, person.provider, person.subject, person.email,
+                    groups,
                     claims, Int64(bitPattern: person.authenticatedAt.seconds), Data(session.key.encoded),
                     session.credential, session.sourceAddress, Int64(bitPattern: session.created.seconds),
                     Int64(bitPattern: session.expires.seconds),
@@ -116,7 +118,8 @@ public struct SQLiteDirectory: Directory {
         }
     }
 
-    private func write(_ body: @escaping @Sendable (Database) throws -> Void) async throws(CertAuthorityError) {
+    private func write(_ body: @escaping @Sendable (Database) throws -> Void) async throws(CertAuthorityError)
+    {
         do {
             try await pool.write(body)
         } catch {

@@ -34,13 +34,17 @@ extension Plane {
     func addLog(_ router: Router<PlaneContext>) {
         router.get("log/**") { [log] request, context in
             let path = context.parameters.getCatchAll().joined(separator: "/")
-            guard let bytes = try await path == "checkpoint" ? log.publishedCheckpoint() : log.publishedTile(path)
+            guard
+                let bytes = try await path == "checkpoint"
+                    ? log.publishedCheckpoint() : log.publishedTile(path)
             else { throw Problem(.notFound, "the log has nothing at this path") }
             var fields = HTTPFields()
-            fields[.contentType] = path == "checkpoint" ? "text/plain; charset=utf-8" : "application/octet-stream"
+            fields[.contentType] =
+                path == "checkpoint" ? "text/plain; charset=utf-8" : "application/octet-stream"
             // A full tile never changes; what is partial or signed anew must be asked for again.
             fields[.cacheControl] =
-                path == "checkpoint" || path.contains(".p/") ? "no-cache" : "public, max-age=31536000, immutable"
+                path == "checkpoint" || path.contains(".p/")
+                ? "no-cache" : "public, max-age=31536000, immutable"
             return Response(
                 status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         }

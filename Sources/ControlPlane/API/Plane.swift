@@ -69,7 +69,8 @@ public struct Plane: Sendable {
         let host = (request.head.authority ?? "").lowercased()
         guard names.contains(Self.hostName(host)) else {
             throw Problem(
-                .notLoggedIn, "the request was made for \"\(host.escapedForTerminal)\", which is not this server",
+                .notLoggedIn,
+                "the request was made for \"\(host.escapedForTerminal)\", which is not this server",
                 hint: "names of this server are listed in its configuration under names")
         }
         guard digest == RequestProof.contentDigest(body) else {
@@ -95,7 +96,8 @@ public struct Plane: Sendable {
         let caller = try await authenticate(request, context)
         guard authority.isAdministrator(caller.session.person, from: context.sourceAddress) else {
             throw Problem(
-                .denied, "only administrators may do this, and the policy does not count \(caller.session.person.identity) among them",
+                .denied,
+                "only administrators may do this, and the policy does not count \(caller.session.person.identity) among them",
                 hint: "they are named in the policy file under administrators")
         }
         return caller
@@ -105,7 +107,8 @@ public struct Plane: Sendable {
         switch refusal {
         case .notLoggedIn:
             Problem(
-                .notLoggedIn, "there is no such session, it has ended, or the request is not signed by its key",
+                .notLoggedIn,
+                "there is no such session, it has ended, or the request is not signed by its key",
                 hint: "log in: daypass login")
         case .stale:
             Problem(

@@ -47,10 +47,13 @@ public final class PlaneMetrics: Sendable {
             text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
         }
         head("daypass_http_requests_total", "counter", "Requests answered, by route and status.")
-        for (key, count) in state.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
+        for (key, count) in state.requests.sorted(by: {
+            ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status)
+        }) {
             text += "daypass_http_requests_total{route=\"\(key.route)\",status=\"\(key.status)\"} \(count)\n"
         }
-        head("daypass_http_request_duration_seconds", "histogram", "Time from a request's head to its answer.")
+        head(
+            "daypass_http_request_duration_seconds", "histogram", "Time from a request's head to its answer.")
         var sum: UInt64 = 0
         for (bound, count) in zip(Self.bounds, state.buckets) {
             sum += count

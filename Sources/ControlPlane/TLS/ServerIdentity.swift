@@ -80,7 +80,8 @@ public struct ServerIdentity: Sendable {
         let name = try DistinguishedName { CommonName("Daypass control plane root") }
         let certificate = try X509.Certificate(
             version: .v3, serialNumber: X509.Certificate.SerialNumber(), publicKey: key.publicKey,
-            notValidBefore: now.addingTimeInterval(-3_600), notValidAfter: now.addingTimeInterval(rootLifetime),
+            notValidBefore: now.addingTimeInterval(-3_600),
+            notValidAfter: now.addingTimeInterval(rootLifetime),
             issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
             extensions: try X509.Certificate.Extensions {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))

@@ -140,9 +140,13 @@ public struct HostInfo: Sendable, Hashable {
         names = try fields.takeTexts("names") ?? []
         labels = [:]
         if let value = fields.take("labels") {
-            guard case .object(let members) = value else { throw fields.wrong("labels", "an object of texts") }
+            guard case .object(let members) = value else {
+                throw fields.wrong("labels", "an object of texts")
+            }
             for member in members {
-                guard let text = member.value.string else { throw fields.wrong("labels", "an object of texts") }
+                guard let text = member.value.string else {
+                    throw fields.wrong("labels", "an object of texts")
+                }
                 labels[member.name] = text
             }
         }

@@ -27,11 +27,11 @@ struct KeysList: AsyncParsableCommand {
         Table(
             ["IDENTITY", "TYPE", "FINGERPRINT", "GROUPS"],
             keys.map { key in
-                    [
-                        key.identity.escapedForTerminal, key.key.keyType.rawValue, key.key.fingerprint,
-                        key.groups.map(\.escapedForTerminal).joined(separator: ","),
-                    ]
-                }
+                [
+                    key.identity.escapedForTerminal, key.key.keyType.rawValue, key.key.fingerprint,
+                    key.groups.map(\.escapedForTerminal).joined(separator: ","),
+                ]
+            }
         ).print()
     }
 }
@@ -39,7 +39,8 @@ struct KeysList: AsyncParsableCommand {
 struct KeysAdd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Let people log in by their SSH keys.",
-        discussion: "A file may be a .pub file, or an authorized_keys file whose every plain key is enrolled.")
+        discussion: "A file may be a .pub file, or an authorized_keys file whose every plain key is enrolled."
+    )
 
     @Option(help: ArgumentHelp("Whose they are, for example alice@example.com.", valueName: "IDENTITY"))
     var identity: String
@@ -47,7 +48,9 @@ struct KeysAdd: AsyncParsableCommand {
     @Option(help: ArgumentHelp("An e-mail address, for rules that ask for one.", valueName: "ADDRESS"))
     var email: String?
 
-    @Option(name: .customLong("group"), help: ArgumentHelp("A group they are in (repeatable).", valueName: "GROUP"))
+    @Option(
+        name: .customLong("group"),
+        help: ArgumentHelp("A group they are in (repeatable).", valueName: "GROUP"))
     var groups: [String] = []
 
     @Argument(help: ArgumentHelp("The public keys.", valueName: "FILE"))
@@ -109,12 +112,12 @@ struct HostsList: AsyncParsableCommand {
         Table(
             ["HOST", "NAMES", "LABELS"],
             hosts.map { host in
-                    [
-                        host.id.escapedForTerminal, host.names.map(\.escapedForTerminal).joined(separator: ","),
-                        host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)".escapedForTerminal }
-                            .joined(separator: " "),
-                    ]
-                }
+                [
+                    host.id.escapedForTerminal, host.names.map(\.escapedForTerminal).joined(separator: ","),
+                    host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)".escapedForTerminal }
+                        .joined(separator: " "),
+                ]
+            }
         ).print()
     }
 }
@@ -133,7 +136,8 @@ struct HostsAdd: AsyncParsableCommand {
 
     @Option(
         name: .customLong("label"),
-        help: ArgumentHelp("What it belongs to, for example team=infra (repeatable).", valueName: "NAME=VALUE"))
+        help: ArgumentHelp(
+            "What it belongs to, for example team=infra (repeatable).", valueName: "NAME=VALUE"))
     var labels: [String] = []
 
     func run() async throws {
@@ -142,7 +146,8 @@ struct HostsAdd: AsyncParsableCommand {
             let parts = label.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2, values.updateValue(parts[1], forKey: parts[0]) == nil else {
                 throw Failure(
-                    ExitStatus.usage, "--label \(label.escapedForTerminal): NAME=VALUE expected, each name once")
+                    ExitStatus.usage,
+                    "--label \(label.escapedForTerminal): NAME=VALUE expected, each name once")
             }
         }
         // The same checks as the server's, before anything is sent.
@@ -190,12 +195,12 @@ struct SessionsList: AsyncParsableCommand {
         Table(
             ["SESSION", "IDENTITY", "BY", "FROM", "AGE", "LEFT"],
             sessions.map { session in
-                    [
-                        session.id, session.identity.escapedForTerminal, session.provider.escapedForTerminal,
-                        session.sourceAddress.escapedForTerminal, spell(UInt64(max(now - session.created, 0))),
-                        spell(UInt64(max(session.expires - now, 0))),
-                    ]
-                }
+                [
+                    session.id, session.identity.escapedForTerminal, session.provider.escapedForTerminal,
+                    session.sourceAddress.escapedForTerminal, spell(UInt64(max(now - session.created, 0))),
+                    spell(UInt64(max(session.expires - now, 0))),
+                ]
+            }
         ).print()
     }
 }
@@ -209,7 +214,8 @@ struct SessionsEnd: AsyncParsableCommand {
 
     func run() async throws {
         guard !session.isEmpty, session.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
-            throw Failure(ExitStatus.usage, "SESSION: hexadecimal digits expected", hint: "daypass sessions list")
+            throw Failure(
+                ExitStatus.usage, "SESSION: hexadecimal digits expected", hint: "daypass sessions list")
         }
         try await ClientState().ask("DELETE", "/v1/sessions/\(session)")
         Terminal.say("ended")

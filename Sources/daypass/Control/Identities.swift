@@ -213,7 +213,8 @@ struct Identities {
 
     func removeAll() throws {
         for (name, certificate) in all() {
-            if let socket = Self.agentSocket, let agent = try? AgentSocket(path: socket, timeout: .seconds(5)) {
+            if let socket = Self.agentSocket, let agent = try? AgentSocket(path: socket, timeout: .seconds(5))
+            {
                 var client = AgentClient(agent)
                 // It may have forgotten it by itself.
                 try? client.remove(.certificate(certificate))

@@ -17,12 +17,14 @@ struct Login: AsyncParsableCommand {
             checked once and then kept. By an enrolled SSH key: the ssh-agent's, or the one that --key names.
             """)
 
-    @Option(help: ArgumentHelp("The control plane, for example https://daypass.example.com.", valueName: "URL"))
+    @Option(
+        help: ArgumentHelp("The control plane, for example https://daypass.example.com.", valueName: "URL"))
     var server: String?
 
     @Option(
         help: ArgumentHelp(
-            "The fingerprint of the server's root certificate: SHA256: and 64 digits.", valueName: "FINGERPRINT"))
+            "The fingerprint of the server's root certificate: SHA256: and 64 digits.",
+            valueName: "FINGERPRINT"))
     var fingerprint: String?
 
     @Option(
@@ -174,7 +176,8 @@ struct Logout: AsyncParsableCommand {
         state.forgetSession()
         if let problem {
             Terminal.complain(
-                "warning", "the server was not told: \(Failure.reason(of: problem)); the session's key is gone")
+                "warning",
+                "the server was not told: \(Failure.reason(of: problem)); the session's key is gone")
         }
         Terminal.say(had ? "logged out" : "you were not logged in")
     }

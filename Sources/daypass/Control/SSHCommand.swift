@@ -91,7 +91,9 @@ struct CertificateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("For how long, at most what the policy allows.", valueName: "TIME"))
     var valid: String?
 
-    @Option(help: ArgumentHelp("Permit only these, of what the policy gives (repeatable).", valueName: "PERMISSION"))
+    @Option(
+        help: ArgumentHelp(
+            "Permit only these, of what the policy gives (repeatable).", valueName: "PERMISSION"))
     var permit: [String] = []
 
     @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))

@@ -49,7 +49,8 @@ struct SSHConfigFiles {
     func included(program: String, patterns: [String]) throws -> String {
         for path in [program, state.folder] where !Self.isPlain(path) {
             throw Failure(
-                "\(path.escapedForTerminal): a path without blanks, quotes, backslashes and % is needed in ssh's configuration")
+                "\(path.escapedForTerminal): a path without blanks, quotes, backslashes and % is needed in ssh's configuration"
+            )
         }
         // A shell sees the names that somebody typed. Those with a quote or a backslash never get there, so that none
         // can end the quotes around them, in a POSIX shell or in fish.
@@ -64,9 +65,10 @@ struct SSHConfigFiles {
     }
 
     private static func isPlain(_ path: String) -> Bool {
-        path.hasPrefix("/") && path.utf8.allSatisfy { byte in
-            (0x21...0x7e).contains(byte) && !"'\"\\%$`~*?".utf8.contains(byte)
-        }
+        path.hasPrefix("/")
+            && path.utf8.allSatisfy { byte in
+                (0x21...0x7e).contains(byte) && !"'\"\\%$`~*?".utf8.contains(byte)
+            }
     }
 
     /// The main file, nil when there is none.
@@ -109,7 +111,8 @@ struct SSHConfigInstall: AsyncParsableCommand {
         commandName: "install",
         abstract: "Add one Include line to ssh's configuration.",
         discussion:
-            "Asks the control plane which hosts there are for you. Given again, it brings the list up to date.")
+            "Asks the control plane which hosts there are for you. Given again, it brings the list up to date."
+    )
 
     @OptionGroup var options: SSHConfigOptions
 
@@ -139,7 +142,8 @@ struct SSHConfigInstall: AsyncParsableCommand {
         let usable = patterns.filter { pattern in
             !pattern.isEmpty
                 && pattern.utf8.allSatisfy { byte in
-                    (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte) || ".-_:*?".utf8.contains(byte)
+                    (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte)
+                        || ".-_:*?".utf8.contains(byte)
                 }
         }
         guard !usable.isEmpty else {

@@ -36,7 +36,8 @@ struct Status: AsyncParsableCommand {
                                         "principals",
                                         .array(certificate.fields.principals.map { .string($0.string) })),
                                     .init(
-                                        "validBefore", .number(Int64(clamping: certificate.fields.validBefore.seconds))),
+                                        "validBefore",
+                                        .number(Int64(clamping: certificate.fields.validBefore.seconds))),
                                 ])
                             })),
                     .init("hosts", .array(reachable.map(\.json))),
@@ -45,7 +46,8 @@ struct Status: AsyncParsableCommand {
         }
         let left = UInt64(max(info.expires - Int64(clamping: now), 0))
         Terminal.say("\(info.identity.escapedForTerminal) at \(server.address)")
-        Terminal.say("  session \(info.id.prefix(8)), \(spell(left)) left, key \(session.key.publicKey.fingerprint)")
+        Terminal.say(
+            "  session \(info.id.prefix(8)), \(spell(left)) left, key \(session.key.publicKey.fingerprint)")
         if !info.groups.isEmpty {
             Terminal.say("  groups \(info.groups.map(\.escapedForTerminal).joined(separator: ", "))")
         }

@@ -40,7 +40,9 @@ extension Failure {
         case .untrustedServer(let reason):
             self.init(
                 reason,
-                hint: "log in with --fingerprint, as its operator tells it to you; never as the server itself does")
+                hint:
+                    "log in with --fingerprint, as its operator tells it to you; never as the server itself does"
+            )
         case .notUnderstood(let reason): self.init(reason)
         case .problem(let problem):
             let isRefusal = [.denied, .needsApproval, .needsLogin].contains(problem.code)
