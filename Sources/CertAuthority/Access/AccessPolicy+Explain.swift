@@ -9,10 +9,12 @@ extension AccessPolicy {
         let facts = AccessFacts(request)
         let outcome = outcome(request, facts, approved)
         let concerned = rules.filter { $0.isAbout(host: facts) }
+        var maximumLifetime: UInt64?
+        if case .allowed(let index, _) = outcome { maximumLifetime = rules[index].terms.maximumLifetime }
         return AccessExplanation(
             decision: decision(outcome, request, facts), sentence: sentence(outcome, request),
             rules: concerned.map { $0.explain(request, facts, isApproved: $0.name == approved) },
-            otherRules: rules.count - concerned.count)
+            otherRules: rules.count - concerned.count, maximumLifetime: maximumLifetime)
     }
 
     /// The decision with its reasons.
@@ -32,7 +34,9 @@ extension AccessPolicy {
                 verdict: .needsLogin, rule: rules[index].name, reasons: loginReasons(index, request, facts))
         case .denied(let index):
             let explained = rules[index].explain(request, facts, isApproved: false)
-            return denied(index, ["rule \(rules[index].name) denies it: \(explained.summary)"], facts)
+            let remedy = rules[index].remedy
+            return denied(
+                index, ["rule \(rules[index].name) denies it: \(explained.summary)\(remedy.map { ": \($0)" } ?? "")"], facts)
         case .unfit(let index, let reasons):
             return denied(index, reasons.map { "rule \(rules[index].name): \($0)" }, facts)
         case .noRule:
@@ -69,9 +73,8 @@ extension AccessPolicy {
         for rule in rules where rule.isAbout(host: facts) {
             let explained = rule.explain(request, facts, isApproved: false)
             guard let deny = explained.deny, (explained.account && deny.holds) == .unknown else { continue }
-            let texts = deny.groups.filter { $0.holds == .unknown }.flatMap(\.criteria).filter { $0.holds == .unknown }
             reasons.append(
-                "rule \(rule.name) may deny it: \(texts.map(\.text).joined(separator: ", ")): log in again with daypass login")
+                "rule \(rule.name) may deny it: \(deny.unknown.joined(separator: ", ")): log in again with daypass login")
         }
         return reasons
     }
@@ -92,7 +95,7 @@ extension AccessPolicy {
                 // An account that nobody gets there is further away than any number of criteria.
                 distance += Self.maximumCriteria
                 reasons.insert(
-                    "rule \(explained.name) is about other accounts: ask for \(explained.accounts.joined(separator: ", "))",
+                    "rule \(explained.name) is about other accounts: ask for \(explained.accounts.joined(separator: " or "))",
                     at: 0)
             }
             if best.map({ distance < $0.distance }) ?? true { best = (index, distance, reasons) }
@@ -107,7 +110,8 @@ extension AccessPolicy {
         let name = who ?? "nobody"
         switch outcome {
         case .allowed(let index, let grant):
-            return "\(name) may enter \(place) for up to \(spell(grant.lifetime)): rule \(rules[index].name)"
+            let lifetime = request.lifetime == nil ? rules[index].terms.maximumLifetime : grant.lifetime
+            return "\(name) may enter \(place) for up to \(spell(lifetime)): rule \(rules[index].name)"
         case .needsApproval(let index):
             return "\(name) may enter \(place) once somebody approves: rule \(rules[index].name)"
         case .needsLogin(let index):
@@ -133,50 +137,69 @@ extension AccessRule {
         let allows = account && (allow?.holds ?? .no)
         var unfit: [String] = []
         if allows == .yes, facts.person != nil, case .unfit(let reasons) = answer(request, facts) { unfit = reasons }
-        let effect: RuleExplanation.Effect =
-            if denies == .yes { .denies } else if denies == .unknown || allows == .unknown { .needsLogin } else if
-                allows == .yes
-            {
-                if facts.person == nil { .needsLogin } else if !unfit.isEmpty { .unfit } else if requiresApproval,
-                    !isApproved
-                {
-                    .needsApproval
-                } else {
-                    .allows
-                }
-            } else {
-                .saysNothing
-            }
+        let effect = effect(denies: denies, allows: allows, facts, isUnfit: !unfit.isEmpty, isApproved: isApproved)
+        let accounts = accountTexts(facts)
         let summary: String =
             switch effect {
-            case .denies: deny?.decisive?.support ?? ""
-            case .allows, .needsApproval: allow?.decisive?.support ?? ""
+            case .denies: deny?.support.joined(separator: ", and ") ?? ""
+            case .allows, .needsApproval: allow?.support.joined(separator: ", and ") ?? ""
             case .unfit: unfit.joined(separator: "; ")
-            case .needsLogin:
-                (denies == .unknown ? deny : allow)?.nearest?.shortcomings.joined(separator: "; ") ?? ""
+            case .needsLogin: unknownWords(denies == .unknown ? deny : allow, facts)
             case .saysNothing:
                 if account == .no {
-                    "it is about other accounts: \(accountTexts.joined(separator: ", "))"
+                    "it is about other accounts: \(accounts.joined(separator: ", "))"
                 } else if let group = allow?.nearest {
                     "it needs \(group.shortcomings.joined(separator: "; "))"
                 } else {
-                    "it would deny only with \(deny?.nearest?.shortcomings.joined(separator: "; ") ?? "")"
+                    "it would deny if \(deny?.nearest?.obstacles.map(\.text).joined(separator: ", ") ?? "")"
                 }
             }
         return RuleExplanation(
-            name: name, effect: effect, accounts: accountTexts, account: account, allow: allow, deny: deny,
+            name: name, effect: effect, accounts: accounts, account: account, allow: allow, deny: deny,
             unfit: unfit, summary: summary)
     }
 
-    private var accountTexts: [String] {
-        logins.isEmpty
-            ? ["*"]
-            : logins.map { login in
-                switch login {
-                case .any: "*"
-                case .literal(let bytes): show(bytes)
-                case .template(let template): template.text.escapedForTerminal
+    private func effect(
+        denies: Truth, allows: Truth, _ facts: borrowing AccessFacts, isUnfit: Bool, isApproved: Bool
+    ) -> RuleExplanation.Effect {
+        if denies == .yes { return .denies }
+        if denies == .unknown || allows == .unknown { return .needsLogin }
+        guard allows == .yes else { return .saysNothing }
+        if facts.person == nil { return .needsLogin }
+        if isUnfit { return .unfit }
+        return requiresApproval && !isApproved ? .needsApproval : .allows
+    }
+
+    private func unknownWords(_ block: BlockExplanation?, _ facts: borrowing AccessFacts) -> String {
+        let unknown = block?.unknown ?? []
+        if facts.person == nil {
+            return unknown.isEmpty ? "a certificate names somebody" : "it depends on whether \(unknown.joined(separator: ", "))"
+        }
+        return block?.nearest?.shortcomings.joined(separator: "; ") ?? ""
+    }
+
+    /// What helps against the rule's denial, where that is up to whoever asks.
+    fileprivate var remedy: String? {
+        let isAboutLogins = deny?.criteria.contains(where: \.isAboutLogin) ?? false
+        return isAboutLogins ? "ask for another account" : "ask an administrator why"
+    }
+
+    /// The accounts, templates with what they make of the request.
+    private func accountTexts(_ facts: borrowing AccessFacts) -> [String] {
+        guard !logins.isEmpty else { return ["*"] }
+        var texts: [String] = []
+        for login in logins {
+            switch login {
+            case .any: texts.append("*")
+            case .literal(let bytes): texts.append(show(bytes))
+            case .template(let template):
+                if case .text(let bytes) = template.expand(facts) {
+                    texts.append(show(bytes))
+                } else {
+                    texts.append(template.text.escapedForTerminal)
                 }
             }
+        }
+        return texts
     }
 }
