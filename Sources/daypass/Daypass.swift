@@ -19,7 +19,7 @@ struct Daypass: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self,
+            CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self, Policy.self,
         ])
 
     static func main() async {

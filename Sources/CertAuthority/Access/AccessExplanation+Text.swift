@@ -19,7 +19,7 @@ extension AccessExplanation {
         if !rules.isEmpty { lines += ["", "rules"] }
         for rule in rules {
             // What has been said above isn't said again.
-            let isSaid = rule.name == deciding?.name && rule.effect != .needsApproval
+            let isSaid = rule.name == deciding?.name && [.allows, .denies, .unfit].contains(rule.effect)
             lines.append("  \(rule.name) \(rule.effect.words)" + (isSaid ? "" : ": \(rule.summary)"))
         }
         if otherRules > 0 {
