@@ -85,7 +85,8 @@ extension CriteriaBlock {
             for criterion in group.criteria { criteria.append(criterion.explain(facts)) }
             explained.append(
                 .init(
-                    combination: group.combination.rawValue, holds: group.evaluate(facts), criteria: criteria))
+                    combination: group.combination.rawValue, holds: group.evaluate(facts), criteria: criteria)
+            )
         }
         return BlockExplanation(holds: evaluate(facts), groups: explained)
     }

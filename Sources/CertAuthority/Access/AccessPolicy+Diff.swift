@@ -38,7 +38,8 @@ extension AccessPolicy {
         from old: AccessPolicy, over universe: AccessUniverse, key: PublicKey,
         at now: UnixTime = AccessTest.defaultTime, from sourceAddress: IPAddress? = nil
     ) throws(CertAuthorityError) -> [AccessDifference] {
-        let (pairs, pairsOverflow) = universe.people.count.multipliedReportingOverflow(by: universe.hosts.count)
+        let (pairs, pairsOverflow) = universe.people.count.multipliedReportingOverflow(
+            by: universe.hosts.count)
         let (count, overflow) = pairs.multipliedReportingOverflow(by: universe.logins.count)
         guard !pairsOverflow, !overflow, count <= AccessUniverse.maximumRequests else {
             throw CertAuthorityError(
@@ -57,13 +58,15 @@ extension AccessPolicy {
         for person in universe.people {
             // Just logged in: logins that are too old are for the requests that say so.
             let present = Person(
-                identity: person.identity, provider: person.provider, subject: person.subject, email: person.email,
+                identity: person.identity, provider: person.provider, subject: person.subject,
+                email: person.email,
                 groups: person.groups, claims: person.claims, authenticatedAt: now)
             for host in universe.hosts {
                 for login in universe.logins {
                     compare(
                         AccessRequest(
-                            person: present, key: key, login: login, host: host, sourceAddress: sourceAddress, now: now,
+                            person: present, key: key, login: login, host: host, sourceAddress: sourceAddress,
+                            now: now,
                             reason: "to see what changes"))
                 }
             }

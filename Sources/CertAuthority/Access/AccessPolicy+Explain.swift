@@ -5,7 +5,8 @@ import SSHWire
 
 extension AccessPolicy {
     /// Explains the answer to a request. Costs many times what deciding costs.
-    public func explain(_ request: AccessRequest, approvedUnder approved: String? = nil) -> AccessExplanation {
+    public func explain(_ request: AccessRequest, approvedUnder approved: String? = nil) -> AccessExplanation
+    {
         let facts = AccessFacts(request)
         let outcome = outcome(request, facts, approved)
         let concerned = rules.filter { $0.isAbout(host: facts) }
@@ -36,7 +37,10 @@ extension AccessPolicy {
             let explained = rules[index].explain(request, facts, isApproved: false)
             let remedy = rules[index].remedy
             return denied(
-                index, ["rule \(rules[index].name) denies it: \(explained.summary)\(remedy.map { ": \($0)" } ?? "")"], facts)
+                index,
+                [
+                    "rule \(rules[index].name) denies it: \(explained.summary)\(remedy.map { ": \($0)" } ?? "")"
+                ], facts)
         case .unfit(let index, let reasons):
             return denied(index, reasons.map { "rule \(rules[index].name): \($0)" }, facts)
         case .noRule:
@@ -55,7 +59,8 @@ extension AccessPolicy {
     }
 
     /// Who hasn't said who they are learns nothing of hosts and rules.
-    private func denied(_ index: Int?, _ reasons: [String], _ facts: borrowing AccessFacts) -> AccessDecision {
+    private func denied(_ index: Int?, _ reasons: [String], _ facts: borrowing AccessFacts) -> AccessDecision
+    {
         AccessDecision(
             verdict: .denied, rule: index.map { rules[$0].name },
             reasons: facts.person == nil ? ["no rule lets anybody in like this, whoever logs in"] : reasons)
@@ -74,7 +79,8 @@ extension AccessPolicy {
             let explained = rule.explain(request, facts, isApproved: false)
             guard let deny = explained.deny, (explained.account && deny.holds) == .unknown else { continue }
             reasons.append(
-                "rule \(rule.name) may deny it: \(deny.unknown.joined(separator: ", ")): log in again with daypass login")
+                "rule \(rule.name) may deny it: \(deny.unknown.joined(separator: ", ")): log in again with daypass login"
+            )
         }
         return reasons
     }
@@ -123,83 +129,5 @@ extension AccessPolicy {
         case .noRule: return "\(name) may not enter \(place): no rule allows it"
         case .noAccount: return "\(name) may not enter \(place): no account is called so"
         }
-    }
-}
-
-extension AccessRule {
-    func explain(
-        _ request: borrowing AccessRequest, _ facts: borrowing AccessFacts, isApproved: Bool
-    ) -> RuleExplanation {
-        let account = AccessRequest.isAccount(facts.login) ? isAbout(login: facts) : .no
-        let allow = allow?.explain(facts)
-        let deny = deny?.explain(facts)
-        let denies = account && (deny?.holds ?? .no)
-        let allows = account && (allow?.holds ?? .no)
-        var unfit: [String] = []
-        if allows == .yes, facts.person != nil, case .unfit(let reasons) = answer(request, facts) { unfit = reasons }
-        let effect = effect(denies: denies, allows: allows, facts, isUnfit: !unfit.isEmpty, isApproved: isApproved)
-        let accounts = accountTexts(facts)
-        let summary: String =
-            switch effect {
-            case .denies: deny?.support.joined(separator: ", and ") ?? ""
-            case .allows, .needsApproval: allow?.support.joined(separator: ", and ") ?? ""
-            case .unfit: unfit.joined(separator: "; ")
-            case .needsLogin: unknownWords(denies == .unknown ? deny : allow, facts)
-            case .saysNothing:
-                if account == .no {
-                    "it is about other accounts: \(accounts.joined(separator: ", "))"
-                } else if let group = allow?.nearest {
-                    "it needs \(group.shortcomings.joined(separator: "; "))"
-                } else {
-                    "it would deny if \(deny?.nearest?.obstacles.map(\.text).joined(separator: ", ") ?? "")"
-                }
-            }
-        return RuleExplanation(
-            name: name, effect: effect, accounts: accounts, account: account, allow: allow, deny: deny,
-            unfit: unfit, summary: summary)
-    }
-
-    private func effect(
-        denies: Truth, allows: Truth, _ facts: borrowing AccessFacts, isUnfit: Bool, isApproved: Bool
-    ) -> RuleExplanation.Effect {
-        if denies == .yes { return .denies }
-        if denies == .unknown || allows == .unknown { return .needsLogin }
-        guard allows == .yes else { return .saysNothing }
-        if facts.person == nil { return .needsLogin }
-        if isUnfit { return .unfit }
-        return requiresApproval && !isApproved ? .needsApproval : .allows
-    }
-
-    private func unknownWords(_ block: BlockExplanation?, _ facts: borrowing AccessFacts) -> String {
-        let unknown = block?.unknown ?? []
-        if facts.person == nil {
-            return unknown.isEmpty ? "a certificate names somebody" : "it depends on whether \(unknown.joined(separator: ", "))"
-        }
-        return block?.nearest?.shortcomings.joined(separator: "; ") ?? ""
-    }
-
-    /// What helps against the rule's denial, where that is up to whoever asks.
-    fileprivate var remedy: String? {
-        let isAboutLogins = deny?.criteria.contains(where: \.isAboutLogin) ?? false
-        return isAboutLogins ? "ask for another account" : "ask an administrator why"
-    }
-
-    /// The accounts, templates with what they make of the request.
-    private func accountTexts(_ facts: borrowing AccessFacts) -> [String] {
-        guard !logins.isEmpty else { return ["*"] }
-        var texts: [String] = []
-        for login in logins {
-            switch login {
-            case .any: texts.append("*")
-            case .literal(let bytes): texts.append(show(bytes))
-            case .template(let template):
-                if case .text(let bytes) = template.expand(facts) {
-                    texts.append(show(bytes))
-                } else {
-                    texts.append(template.text.escapedForTerminal)
-                }
-            }
-        }
-        return texts
     }
 }

@@ -22,7 +22,8 @@ extension AccessPolicy {
     ///   - hosts: the hosts to look at; each costs as many decisions as rules name accounts there.
     ///   - key: the key that would be certified.
     public func reachable(
-        by person: Person, hosts: [ManagedHost], key: PublicKey, at now: UnixTime, from sourceAddress: IPAddress?
+        by person: Person, hosts: [ManagedHost], key: PublicKey, at now: UnixTime,
+        from sourceAddress: IPAddress?
     ) -> [(host: ManagedHost, logins: [ReachableLogin])] {
         var reachable: [(host: ManagedHost, logins: [ReachableLogin])] = []
         for host in hosts {

@@ -31,11 +31,13 @@ extension AccessPolicy {
     func lint() -> [AccessPolicyWarning] {
         var warnings: [AccessPolicyWarning] = []
         let isRootDenied = rules.contains { rule in
-            rule.logins.isEmpty && rule.hosts.contains(where: \.matchesEverything) && (rule.deny?.denies("root") ?? false)
+            rule.logins.isEmpty && rule.hosts.contains(where: \.matchesEverything)
+                && (rule.deny?.denies("root") ?? false)
         }
         for rule in rules {
             func warn(_ code: AccessPolicyWarning.Code, _ text: String) {
-                warnings.append(AccessPolicyWarning(code: code, rule: rule.name, text: "rule \(rule.name): \(text)"))
+                warnings.append(
+                    AccessPolicyWarning(code: code, rule: rule.name, text: "rule \(rule.name): \(text)"))
             }
             for combination in rule.invertedOperators {
                 warn(
@@ -45,7 +47,9 @@ extension AccessPolicy {
                         : "nor holds when not all of its criteria do; it is Boolean algebra's nand")
             }
             if rule.letsRootIn, !isRootDenied {
-                warn(.anyAccount, "every account can be asked for, root among them: add a criterion ssh_username")
+                warn(
+                    .anyAccount,
+                    "every account can be asked for, root among them: add a criterion ssh_username")
             }
             if rule.allow != nil, rule.hosts.contains(where: \.matchesEverything) {
                 warn(.anyHost, "it allows on every host, also on those that are still to come")
@@ -53,7 +57,8 @@ extension AccessPolicy {
             if rule.sharesLocalParts {
                 warn(
                     .sharedLocalPart,
-                    "what stands before the @ names an account, whatever the domain: add a criterion domain, email or provider")
+                    "what stands before the @ names an account, whatever the domain: add a criterion domain, email or provider"
+                )
             }
             if rule.criteria.contains(where: \.hasOpenEnding) {
                 warn(.openEnding, "ends_with without @ or . before it holds for longer names of others, too")
@@ -83,9 +88,15 @@ extension CriteriaBlock {
     /// True when an account is denied by its name alone.
     fileprivate func denies(_ account: String) -> Bool {
         groups.contains { group in
-            guard group.combination == .or || group.combination == .and && group.criteria.count == 1 else { return false }
+            guard group.combination == .or || group.combination == .and && group.criteria.count == 1 else {
+                return false
+            }
             return group.criteria.contains { criterion in
-                if case .login(let matcher) = criterion.test { matcher.matches(Array(account.utf8)) } else { false }
+                if case .login(let matcher) = criterion.test {
+                    matcher.matches(Array(account.utf8))
+                } else {
+                    false
+                }
             }
         }
     }
@@ -102,16 +113,24 @@ extension AccessRule {
     }
 
     fileprivate var letsRootIn: Bool {
-        guard allow != nil, logins.contains(where: { if case .any = $0 { true } else { false } }) else { return false }
+        guard allow != nil, logins.contains(where: { if case .any = $0 { true } else { false } }) else {
+            return false
+        }
         return !criteria.contains(where: \.isAboutLogin)
     }
 
     fileprivate var sharesLocalParts: Bool {
         guard let allow else { return false }
         let isByTemplate = logins.contains { login in
-            if case .template(let template) = login { template.variables.contains(.emailLocalPart) } else { false }
+            if case .template(let template) = login {
+                template.variables.contains(.emailLocalPart)
+            } else {
+                false
+            }
         }
-        let isByCriterion = allow.criteria.contains { if case .loginMatchesEmail = $0.test { true } else { false } }
+        let isByCriterion = allow.criteria.contains {
+            if case .loginMatchesEmail = $0.test { true } else { false }
+        }
         let isNarrowed = allow.criteria.contains { criterion in
             switch criterion.test {
             case .domain, .email, .provider, .user: true

@@ -24,7 +24,9 @@ extension AccessRequest {
     }
 
     init(_ mapping: inout YAMLMapping, defaultTime: UnixTime) throws(CertAuthorityError) {
-        let now = try mapping.value("at").map { value throws(CertAuthorityError) in try value.moment() } ?? defaultTime
+        let now =
+            try mapping.value("at").map { value throws(CertAuthorityError) in try value.moment() }
+            ?? defaultTime
         let person = try Self.person(mapping.required("person"), now: now)
         let host = try Self.host(mapping.required("host"))
         let login = try mapping.required("login").text()

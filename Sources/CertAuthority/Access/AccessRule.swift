@@ -6,7 +6,10 @@ import SSHWire
 /// A rule of an access policy: about which hosts and accounts it is, whom it allows and denies, and what they get.
 ///
 /// Outside its hosts and accounts it says nothing: neither its `allow` nor its `deny` counts there.
-struct AccessRule: Sendable {
+///
+/// A class, as are selectors, criteria and what is known of a person: each request meets all of them, and a reference
+/// costs one count where the fields of a copy would cost a dozen.
+final class AccessRule: Sendable {
     /// An entry of `logins`.
     enum Login: Sendable {
         /// `*`.
@@ -31,14 +34,18 @@ struct AccessRule: Sendable {
         var mapping = try value.mapping()
         let nameValue = try mapping.required("name")
         let name = try nameValue.text()
-        guard name.utf8.count <= AccessPolicy.maximumNameBytes, AccessTemplate.isPlainWord(Array(name.utf8)) else {
+        guard name.utf8.count <= AccessPolicy.maximumNameBytes, AccessTemplate.isPlainWord(Array(name.utf8))
+        else {
             throw nameValue.refuse(
-                "\"\(name.escapedForTerminal)\": up to \(AccessPolicy.maximumNameBytes) letters, digits and . _ - expected")
+                "\"\(name.escapedForTerminal)\": up to \(AccessPolicy.maximumNameBytes) letters, digits and . _ - expected"
+            )
         }
         self.name = name
         let hostsValue = try mapping.required("hosts")
         let entries = try hostsValue.items("hosts", maximum: AccessPolicy.maximumEntries)
-        guard !entries.isEmpty else { throw hostsValue.refuse("no host", hint: "any: true stands for all of them") }
+        guard !entries.isEmpty else {
+            throw hostsValue.refuse("no host", hint: "any: true stands for all of them")
+        }
         var hosts: [HostSelector] = []
         for entry in entries { hosts.append(try HostSelector(entry)) }
         self.hosts = hosts
@@ -55,9 +62,10 @@ struct AccessRule: Sendable {
             logins = []
         }
         (requiresReason, requiresApproval) = try mapping.requirements()
-        terms = if var terms = try mapping.mapping("certificate") { try CertificateTerms(&terms) } else {
-            try CertificateTerms()
-        }
+        terms =
+            if var terms = try mapping.mapping("certificate") { try CertificateTerms(&terms) } else {
+                try CertificateTerms()
+            }
         try mapping.finish()
         allowedReasons = ["allowed by rule \(name)"]
     }
@@ -73,12 +81,14 @@ struct AccessRule: Sendable {
             }
             let template = try item.reading { try AccessTemplate(text) }
             guard !template.variables.contains(AccessTemplate.Variable.login) else {
-                throw item.refuse("{login} is the account that is asked for, whichever it is", hint: "write \"*\"")
+                throw item.refuse(
+                    "{login} is the account that is asked for, whichever it is", hint: "write \"*\"")
             }
             for case .literal(let bytes) in template.parts where !bytes.allSatisfy(AccessTemplate.isPlain) {
                 throw item.refuse(
                     "\"\(text.escapedForTerminal)\": accounts have letters, digits and . _ -",
-                    hint: bytes.contains(UInt8(ascii: "*")) ? "\"*\" stands for every account by itself" : nil)
+                    hint: bytes.contains(UInt8(ascii: "*")) ? "\"*\" stands for every account by itself" : nil
+                )
             }
             if let literal = template.literal {
                 guard AccessRequest.isAccount(literal) else {
@@ -117,7 +127,8 @@ struct AccessRule: Sendable {
     }
 
     /// What the rule gives to a request that its `allow` lets in.
-    func answer(_ request: borrowing AccessRequest, _ facts: borrowing AccessFacts) -> CertificateTerms.Answer {
+    func answer(_ request: borrowing AccessRequest, _ facts: borrowing AccessFacts) -> CertificateTerms.Answer
+    {
         let answer = terms.answer(request, facts)
         guard requiresReason, request.reason?.allSatisfy(\.isWhitespace) ?? true else { return answer }
         let reason = "a reason is needed: give one with --reason"

@@ -61,7 +61,9 @@ struct AccessTemplate: Sendable {
                 throw Self.refuse(text, "at most \(Self.maximumParts) parts are allowed")
             }
             if first == UInt8(ascii: "{") {
-                guard let end = rest.firstIndex(of: UInt8(ascii: "}")) else { throw Self.refuse(text, "} is missing") }
+                guard let end = rest.firstIndex(of: UInt8(ascii: "}")) else {
+                    throw Self.refuse(text, "} is missing")
+                }
                 let name = String(rest[rest.index(after: rest.startIndex)..<end]) ?? ""
                 parts.append(.value(try Self.variable(name, in: text)))
                 rest = rest[rest.index(after: end)...]
@@ -95,12 +97,16 @@ struct AccessTemplate: Sendable {
             // A label's name may have dots of its own.
             return .label(String(name.dropFirst(6)))
         }
-        if words.count > 1, words[0] == "claim", words.count - 1 <= Criterion.maximumClaimDepth, !words.contains("") {
+        if words.count > 1, words[0] == "claim", words.count - 1 <= Criterion.maximumClaimDepth,
+            !words.contains("")
+        {
             return .claim(Array(words.dropFirst()))
         }
         throw refuse(
             text, "{\(name.escapedForTerminal)} is not known",
-            hint: "known are {login}, {host}, {label.NAME}, {email}, {email.local}, {identity} and {claim.PATH}")
+            hint:
+                "known are {login}, {host}, {label.NAME}, {email}, {email.local}, {identity} and {claim.PATH}"
+        )
     }
 
     /// Two values that touch, or have only letters between them, could be cut in two ways.
@@ -121,7 +127,8 @@ struct AccessTemplate: Sendable {
         }
         let loose = variables.filter(\.isLoose)
         guard loose.count <= 1 else {
-            throw Self.refuse(text, "{email} and {identity} may have an @ themselves, at most one of them is allowed")
+            throw Self.refuse(
+                text, "{email} and {identity} may have an @ themselves, at most one of them is allowed")
         }
     }
 
@@ -149,7 +156,8 @@ struct AccessTemplate: Sendable {
                 }
                 guard variable.isLoose || Self.isPlainWord(value) else {
                     return .unfit(
-                        "{\(variable)} is \"\(show(Array(value.prefix(64))))\": letters, digits and . _ - expected")
+                        "{\(variable)} is \"\(show(Array(value.prefix(64))))\": letters, digits and . _ - expected"
+                    )
                 }
                 expanded += value
             }
@@ -186,7 +194,9 @@ struct AccessTemplate: Sendable {
     /// True for what can stand in a principal without separating anything: letters, digits and `. _ -`, at first a
     /// letter, digit or `_`.
     static func isPlainWord(_ bytes: [UInt8]) -> Bool {
-        guard let first = bytes.first, isLetterOrDigit(first) || first == UInt8(ascii: "_") else { return false }
+        guard let first = bytes.first, isLetterOrDigit(first) || first == UInt8(ascii: "_") else {
+            return false
+        }
         return bytes.allSatisfy(isPlain)
     }
 }

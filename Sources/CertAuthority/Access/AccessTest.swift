@@ -76,7 +76,8 @@ public struct AccessTestResult: Sendable {
     public var failure: String? {
         let came = decision.verdict.expectation
         guard came == test.expected else {
-            return "\(test.expected.rawValue) expected, it is \(came.rawValue): \(decision.reasons.joined(separator: "; "))"
+            return
+                "\(test.expected.rawValue) expected, it is \(came.rawValue): \(decision.reasons.joined(separator: "; "))"
         }
         guard let rule = test.rule, rule != decision.rule else { return nil }
         return "rule \(rule.escapedForTerminal) expected to decide, it was \(decision.rule ?? "none")"

@@ -51,7 +51,9 @@ public struct AccessUniverse: Sendable {
         var hosts: [ManagedHost] = []
         if let value = mapping.value("people") {
             for item in try value.items("people", maximum: Self.maximumEntries) {
-                if let person = try AccessRequest.person(item, now: AccessTest.defaultTime) { people.append(person) }
+                if let person = try AccessRequest.person(item, now: AccessTest.defaultTime) {
+                    people.append(person)
+                }
             }
         }
         if let value = mapping.value("hosts") {

@@ -22,8 +22,11 @@ extension Criterion {
     ) throws(CertAuthorityError) -> (Test, String) {
         var mapping = try value.mapping()
         let zone = try mapping.zone(zones)
-        let from = try mapping.value("after").map { value throws(CertAuthorityError) in try value.clockTime() }
-        let until = try mapping.value("before").map { value throws(CertAuthorityError) in try value.clockTime() }
+        let from = try mapping.value("after").map { value throws(CertAuthorityError) in try value.clockTime()
+        }
+        let until = try mapping.value("before").map { value throws(CertAuthorityError) in
+            try value.clockTime()
+        }
         try mapping.finish()
         guard from != nil || until != nil else { throw value.refuse("after or before expected") }
         guard from ?? 0 != until ?? 86_400 else { throw value.refuse("after and before are the same time") }
@@ -120,7 +123,8 @@ extension YAMLValue {
                 minute: number(10..<12), second: number(12..<14))
         else {
             throw refuse(
-                "\"\(text.escapedForTerminal)\": a time like 2026-11-26T10:00:00Z or a date like 2026-11-26 expected")
+                "\"\(text.escapedForTerminal)\": a time like 2026-11-26T10:00:00Z or a date like 2026-11-26 expected"
+            )
         }
         return civil.unixTime
     }

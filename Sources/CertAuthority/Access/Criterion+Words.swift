@@ -32,7 +32,8 @@ extension Criterion {
         switch test {
         case .authenticatedUser, .user: return show(person.identity)
         case .authenticationAge:
-            let (age, overflow) = facts.now.seconds.subtractingReportingOverflow(person.authenticatedAt.seconds)
+            let (age, overflow) = facts.now.seconds.subtractingReportingOverflow(
+                person.authenticatedAt.seconds)
             return overflow ? "a login in the future" : "\(spell(age)) ago"
         case .provider: return show(person.provider)
         case .email: return person.email.map(show) ?? "no verified address"
@@ -59,7 +60,9 @@ extension Criterion {
         switch test {
         case .authenticatedUser, .authenticationAge: return "log in again with daypass login"
         case .provider: return "log in by another provider with daypass login"
-        case .groups: return "ask whoever manages the groups at \(facts.person.map { show($0.provider) } ?? "your provider")"
+        case .groups:
+            return
+                "ask whoever manages the groups at \(facts.person.map { show($0.provider) } ?? "your provider")"
         case .claim, .loginMatchesClaim: return "ask whoever manages people at your identity provider"
         case .login, .loginMatchesEmail: return "ask for another account"
         case .publicKey: return "use such a key"

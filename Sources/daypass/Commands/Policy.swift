@@ -39,7 +39,8 @@ struct PolicyCheck: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Read a policy, run its tests, and warn of what is probably not meant.",
-        discussion: "Exits 1 when the policy can't be used, also because a test of its own does not come out.")
+        discussion: "Exits 1 when the policy can't be used, also because a test of its own does not come out."
+    )
 
     @OptionGroup var format: FormatOptions
 
@@ -77,7 +78,8 @@ struct PolicyTest: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",
         abstract: "Run a policy's tests and show what came out.",
-        discussion: "Exits 0 when all came out as expected, 3 when one didn't, 1 when the policy can't be read.")
+        discussion:
+            "Exits 0 when all came out as expected, 3 when one didn't, 1 when the policy can't be read.")
 
     @OptionGroup var format: FormatOptions
 
@@ -110,7 +112,8 @@ struct PolicyTest: ParsableCommand {
             try JSONOutput.write(
                 results.map {
                     Report(
-                        name: $0.test.name, expected: $0.test.expected, verdict: $0.decision.verdict.expectation,
+                        name: $0.test.name, expected: $0.test.expected,
+                        verdict: $0.decision.verdict.expectation,
                         rule: $0.decision.rule, reasons: $0.decision.reasons, failure: $0.failure)
                 })
         } else {

@@ -20,7 +20,8 @@ struct PolicyDiff: ParsableCommand {
     @OptionGroup var format: FormatOptions
 
     @Option(
-        help: ArgumentHelp("A YAML or JSON file with people, hosts and logins to compare over as well.", valueName: "FILE"))
+        help: ArgumentHelp(
+            "A YAML or JSON file with people, hosts and logins to compare over as well.", valueName: "FILE"))
     var universe: String?
 
     @Option(help: ArgumentHelp("When (default: Monday, 2026-01-05 12:00 UTC).", valueName: "TIME"))
@@ -104,6 +105,7 @@ struct PolicyDiff: ParsableCommand {
                 report.login.escapedForTerminal, report.old.text, report.new.text,
             ]
         }
-        Table(["change", "person", "host", "login", "old", "new"], rows.filter { seen.insert($0).inserted }).print()
+        Table(["change", "person", "host", "login", "old", "new"], rows.filter { seen.insert($0).inserted })
+            .print()
     }
 }

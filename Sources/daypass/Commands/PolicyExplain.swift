@@ -69,8 +69,10 @@ private struct PolicyExplanationReport: Encodable {
         }
         grant = Grant(
             principals: given.principals.names.map(\.string), lifetime: given.lifetime,
-            maximumLifetime: explanation.maximumLifetime, permissions: given.options.permissions.map(\.rawValue).sorted(),
-            forceCommand: given.options.forceCommand, sourceAddresses: given.options.sourceAddresses.map(\.description),
+            maximumLifetime: explanation.maximumLifetime,
+            permissions: given.options.permissions.map(\.rawValue).sorted(),
+            forceCommand: given.options.forceCommand,
+            sourceAddresses: given.options.sourceAddresses.map(\.description),
             verifyRequired: given.options.verifyRequired, sudo: given.mayUseSudo)
     }
 }

@@ -11,7 +11,9 @@ struct PolicyFacts: ParsableArguments {
     @Option(help: ArgumentHelp("Take the facts of this test of the policy.", valueName: "NAME"))
     var test: String?
 
-    @Option(help: ArgumentHelp("Take the facts in this file: YAML or JSON with the fields of a test.", valueName: "FILE"))
+    @Option(
+        help: ArgumentHelp(
+            "Take the facts in this file: YAML or JSON with the fields of a test.", valueName: "FILE"))
     var facts: String?
 
     @Option(help: ArgumentHelp("Whose identity asks; nobody for nobody.", valueName: "ID"))
@@ -48,7 +50,8 @@ struct PolicyFacts: ParsableArguments {
     var from: String?
 
     @Option(
-        help: ArgumentHelp("The key to certify: a .pub file, ed25519 (default) or sk-ed25519.", valueName: "KEY"))
+        help: ArgumentHelp(
+            "The key to certify: a .pub file, ed25519 (default) or sk-ed25519.", valueName: "KEY"))
     var key: String?
 
     @Option(help: ArgumentHelp("When it is asked (default: now).", valueName: "TIME"))
@@ -97,7 +100,10 @@ struct PolicyFacts: ParsableArguments {
             base = try AccessRequest(facts: yaml, name: name, now: now)
         }
         var place = base?.host
-        if let host { place = policy.tests.map(\.request.host).first { $0.id == host } ?? (try ManagedHost(id: host)) }
+        if let host {
+            let known = policy.tests.lazy.map(\.request.host).first { $0.id == host }
+            place = try known ?? ManagedHost(id: host)
+        }
         guard let place, let login = login ?? base?.login, base != nil || person != nil else {
             throw Failure(
                 ExitStatus.usage, "who wants to enter which host as whom isn't said",
@@ -110,8 +116,9 @@ struct PolicyFacts: ParsableArguments {
         }
         let host = try ManagedHost(id: place.id, names: place.names + hostname, labels: labels)
         var request =
-            base
-            ?? AccessRequest(person: nil, key: try publicKey(key ?? "ed25519"), login: login, host: host, now: now)
+            try base
+            ?? AccessRequest(
+                person: nil, key: publicKey(key ?? "ed25519"), login: login, host: host, now: now)
         request.host = host
         request.login = login
         if let key { request.key = try publicKey(key) }
@@ -143,10 +150,12 @@ struct PolicyFacts: ParsableArguments {
             let (name, value) = try pair(text, "--claim")
             claims[name] = .text(value)
         }
-        let age = try authenticated.map { try parseTimeSpan($0, field: "--authenticated") } ?? (isNew ? 0 : nil)
+        let age =
+            try authenticated.map { try parseTimeSpan($0, field: "--authenticated") } ?? (isNew ? 0 : nil)
         return Person(
             identity: person.identity, provider: provider ?? person.provider, subject: person.subject,
-            email: email ?? person.email, groups: group.isEmpty ? person.groups : group, claims: .mapping(claims),
+            email: email ?? person.email, groups: group.isEmpty ? person.groups : group,
+            claims: .mapping(claims),
             authenticatedAt: age.map { now.subtractingOrEpoch($0) } ?? person.authenticatedAt)
     }
 

@@ -12,7 +12,9 @@ struct AccessComparisonTests {
         try policy.reachable(
             by: AccessSample.person(), hosts: hosts.map { try AccessSample.host($0) }, key: AccessSample.key,
             at: AccessSample.now, from: nil
-        ).map { "\($0.host.id): \($0.logins.map { "\($0.login)\($0.needsApproval ? " (approval)" : "")" }.joined(separator: ", "))" }
+        ).map {
+            "\($0.host.id): \($0.logins.map { "\($0.login)\($0.needsApproval ? " (approval)" : "")" }.joined(separator: ", "))"
+        }
     }
 
     @Test func accountsAreListedThatRulesNameAndLetIn() throws {
@@ -25,7 +27,9 @@ struct AccessComparisonTests {
 
             """)
         #expect(
-            try reachable(policy, ["web1", "db1", "mail"]) == ["web1: deploy, alice", "db1: postgres (approval), backup (approval)"])
+            try reachable(policy, ["web1", "db1", "mail"]) == [
+                "web1: deploy, alice", "db1: postgres (approval), backup (approval)",
+            ])
     }
 
     private func diff(_ old: String, _ new: String) throws -> [String] {
@@ -39,11 +43,13 @@ struct AccessComparisonTests {
             """
         let before = try AccessPolicy(untestedYAML: head + old + tests, name: "old.yaml")
         let after = try AccessPolicy(untestedYAML: head + new + tests, name: "new.yaml")
-        return try after.diff(from: before, over: AccessUniverse(testsOf: before, after), key: AccessSample.key)
-            .map { difference in
-                let person = difference.request.person.map { "\($0.identity)" } ?? "nobody"
-                return "\(person) \(difference.change) \(difference.request.host.id)"
-            }
+        return try after.diff(
+            from: before, over: AccessUniverse(testsOf: before, after), key: AccessSample.key
+        )
+        .map { difference in
+            let person = difference.request.person.map { "\($0.identity)" } ?? "nobody"
+            return "\(person) \(difference.change) \(difference.request.host.id)"
+        }
     }
 
     @Test func whoGainsAndLosesIsListedOverAllThatTheTestsName() throws {

@@ -54,7 +54,9 @@ private struct NaivePolicy {
     }
     static func contrary(_ answer: Answer) -> Answer { answer.map { !$0 } }
 
-    static func block(_ groups: [(name: String, criteria: [Criterion])], _ request: AccessRequest, allows: Bool) -> Answer {
+    static func block(
+        _ groups: [(name: String, criteria: [Criterion])], _ request: AccessRequest, allows: Bool
+    ) -> Answer {
         some(
             groups.map { group in
                 let isWanted = allows && ["and", "or"].contains(group.name)
@@ -73,9 +75,11 @@ private struct NaivePolicy {
         var denials: [(String, Answer)] = []
         var allowances: [(Rule, Answer)] = []
         for rule in rules where rule.hosts.contains(where: { $0.matches(request.host) }) {
-            let account: Answer = rule.logins.isEmpty ? true : Self.some(rule.logins.map { $0.answer(request) })
+            let account: Answer =
+                rule.logins.isEmpty ? true : Self.some(rule.logins.map { $0.answer(request) })
             if !rule.deny.isEmpty {
-                denials.append((rule.name, Self.every([account, Self.block(rule.deny, request, allows: false)])))
+                denials.append(
+                    (rule.name, Self.every([account, Self.block(rule.deny, request, allows: false)])))
             }
             if !rule.allow.isEmpty {
                 var allowance = Self.every([account, Self.block(rule.allow, request, allows: true)])
@@ -97,14 +101,18 @@ private struct NaivePolicy {
 
     var yaml: String {
         func block(_ groups: [(name: String, criteria: [Criterion])]) -> String {
-            let texts = groups.map { "\($0.name): [\($0.criteria.map { "{\($0.yaml)}" }.joined(separator: ", "))]" }
+            let texts = groups.map {
+                "\($0.name): [\($0.criteria.map { "{\($0.yaml)}" }.joined(separator: ", "))]"
+            }
             return "{\(texts.joined(separator: ", "))}"
         }
         var lines = ["version: 1", "rules:"]
         for rule in rules {
             lines.append("- name: \(rule.name)")
             lines.append("  hosts: [\(rule.hosts.map { "{\($0.yaml)}" }.joined(separator: ", "))]")
-            if !rule.logins.isEmpty { lines.append("  logins: [\(rule.logins.map(\.yaml).joined(separator: ", "))]") }
+            if !rule.logins.isEmpty {
+                lines.append("  logins: [\(rule.logins.map(\.yaml).joined(separator: ", "))]")
+            }
             if !rule.allow.isEmpty { lines.append("  allow: \(block(rule.allow))") }
             if !rule.deny.isEmpty { lines.append("  deny: \(block(rule.deny))") }
             lines.append("  requires: {reason: \(rule.requiresReason), approval: \(rule.requiresApproval)}")
@@ -137,9 +145,13 @@ extension NaivePolicy {
             ofRequest("host_label/team: infra") { $0.host.labels["team"] == "infra" },
             ofRequest("source_ip: 10.0.0.0/8") { $0.sourceAddress?.bytes.first == 10 },
             ofRequest("key_type: hardware") { $0.key.keyType.isHardwareBacked },
-            ofRequest("time_of_day: {after: '08:00', before: '18:00'}") { (28_800..<64_800).contains($0.now.seconds % 86_400) },
+            ofRequest("time_of_day: {after: '08:00', before: '18:00'}") {
+                (28_800..<64_800).contains($0.now.seconds % 86_400)
+            },
             Criterion(yaml: "authentication_age: {max: 1h}") { request, _ in
-                request.person.flatMap { request.now.seconds - $0.authenticatedAt.seconds <= 3_600 ? true : nil }
+                request.person.flatMap {
+                    request.now.seconds - $0.authenticatedAt.seconds <= 3_600 ? true : nil
+                }
             },
             Criterion(yaml: "provider: corp") { request, isWanted in
                 request.person.flatMap { $0.provider == "corp" ? true : isWanted ? nil : false }
@@ -157,9 +169,12 @@ extension NaivePolicy {
 
     private static let logins: [(yaml: String, answer: @Sendable (AccessRequest) -> Answer)] = [
         ("'*'", { _ in true }), ("deploy", { $0.login == "deploy" }), ("root", { $0.login == "root" }),
-        ("'{email.local}'", { request in
-            request.person.map { $0.email?.split(separator: "@").first.map(String.init) == request.login }
-        }),
+        (
+            "'{email.local}'",
+            { request in
+                request.person.map { $0.email?.split(separator: "@").first.map(String.init) == request.login }
+            }
+        ),
     ]
 
     init(using numbers: inout SeededNumbers) {
@@ -186,9 +201,11 @@ extension NaivePolicy {
         let now = UnixTime(seconds: AccessSample.now.seconds + UInt64.random(in: 0..<86_400, using: &numbers))
         var person: Person?
         if Int.random(in: 0..<4, using: &numbers) > 0 {
-            let identity = ["alice@example.com", "bob@example.org", "carol"].randomElement(using: &numbers) ?? ""
+            let identity =
+                ["alice@example.com", "bob@example.org", "carol"].randomElement(using: &numbers) ?? ""
             person = Person(
-                identity: try Identity(identity), provider: Bool.random(using: &numbers) ? "corp" : "github", subject: "1",
+                identity: try Identity(identity), provider: Bool.random(using: &numbers) ? "corp" : "github",
+                subject: "1",
                 email: identity.contains("@") ? identity : nil,
                 groups: [[], ["sre"], ["dev"], ["sre", "dev"]].randomElement(using: &numbers) ?? [],
                 claims: .mapping(Bool.random(using: &numbers) ? ["level": .number(3)] : [:]),
@@ -196,10 +213,12 @@ extension NaivePolicy {
         }
         let host = ["web1", "db1", "web2"].randomElement(using: &numbers) ?? ""
         return AccessRequest(
-            person: person, key: try Bool.random(using: &numbers) ? AccessSample.key : AccessSample.hardwareKey,
+            person: person,
+            key: try Bool.random(using: &numbers) ? AccessSample.key : AccessSample.hardwareKey,
             login: ["root", "deploy", "alice", "bob"].randomElement(using: &numbers) ?? "",
             host: try ManagedHost(id: host, labels: Bool.random(using: &numbers) ? ["team": "infra"] : [:]),
-            sourceAddress: try [nil, IPAddress("10.0.0.1"), IPAddress("192.0.2.1")].randomElement(using: &numbers) ?? nil,
+            sourceAddress: try [nil, IPAddress("10.0.0.1"), IPAddress("192.0.2.1")].randomElement(
+                using: &numbers) ?? nil,
             now: now, lifetime: Bool.random(using: &numbers) ? nil : 1_800,
             reason: Bool.random(using: &numbers) ? nil : "ticket")
     }

@@ -11,16 +11,20 @@ enum AccessSample {
     static let now = AccessTest.defaultTime
 
     static func person(
-        _ identity: String = "alice@example.com", email: String? = "alice@example.com", groups: [String] = ["sre"],
-        provider: String = "corp", claims: [String: Claim] = ["unix_account": .text("alice")], age: UInt64 = 300
+        _ identity: String = "alice@example.com", email: String? = "alice@example.com",
+        groups: [String] = ["sre"],
+        provider: String = "corp", claims: [String: Claim] = ["unix_account": .text("alice")],
+        age: UInt64 = 300
     ) throws -> Person {
         Person(
-            identity: try Identity(identity), provider: provider, subject: identity, email: email, groups: groups,
+            identity: try Identity(identity), provider: provider, subject: identity, email: email,
+            groups: groups,
             claims: .mapping(claims), authenticatedAt: now.subtractingOrEpoch(age))
     }
 
     static func host(
-        _ id: String = "web1", names: [String] = ["web1.example.com"], labels: [String: String] = ["team": "infra"]
+        _ id: String = "web1", names: [String] = ["web1.example.com"],
+        labels: [String: String] = ["team": "infra"]
     ) throws -> ManagedHost {
         try ManagedHost(id: id, names: names, labels: labels)
     }

@@ -27,7 +27,8 @@ struct AccessTermsTests {
     }
 
     @Test(arguments: [
-        ("['{login}']", ["deploy"]), ("['{login}@{host}', '{label.team}/{login}']", ["deploy@web1", "infra/deploy"]),
+        ("['{login}']", ["deploy"]),
+        ("['{login}@{host}', '{label.team}/{login}']", ["deploy@web1", "infra/deploy"]),
         ("['{email}']", ["alice@example.com"]), ("['{identity}@{host}']", ["alice@example.com@web1"]),
         ("['{email.local}', '{claim.unix_account}']", ["alice"]), ("['team={label.team}']", ["team=infra"]),
         ("fixed", ["fixed"]),
@@ -38,11 +39,14 @@ struct AccessTermsTests {
 
     /// The attribute of OpenBao's GHSA-59w7-v8rr-pr4p: a comma, and whatever else could add an element or a host.
     @Test(arguments: [
-        "alice,root", "alice root", "root@db1", "alice\nroot", "", "*", "al?ce", "-alice", "a:b", "a/b", "team=x", "a+b",
+        "alice,root", "alice root", "root@db1", "alice\nroot", "", "*", "al?ce", "-alice", "a:b", "a/b",
+        "team=x", "a+b",
         "alic\u{e9}", "alice\u{200b}", String(repeating: "a", count: 300),
     ])
     func attack05_aValueThatCouldBeMoreThanOneNameIsRefused(value: String) throws {
-        let request = try AccessSample.request { $0.person = try AccessSample.person(claims: ["name": .text(value)]) }
+        let request = try AccessSample.request {
+            $0.person = try AccessSample.person(claims: ["name": .text(value)])
+        }
         for template in ["['{claim.name}']", "['{claim.name}@{host}']", "[deploy, '{claim.name}']"] {
             let decision = try policy("principals: \(template)").decide(request)
             #expect(decision.verdict == .denied, "\(template)")
@@ -72,14 +76,17 @@ struct AccessTermsTests {
 
     /// Where values touch, or have only letters between them, two people could get one name.
     @Test(arguments: [
-        "{login}{host}", "{login}-{host}", "{label.team}.{claim.name}", "{email}@{identity}", "{identity}:{email}",
+        "{login}{host}", "{login}-{host}", "{label.team}.{claim.name}", "{email}@{identity}",
+        "{identity}:{email}",
     ])
     func attack15_aTemplateThatCouldMakeOneNameOfTwoPeopleIsRefused(template: String) {
         #expect(throws: CertAuthorityError.self) { try policy("principals: ['\(template)']") }
     }
 
-    @Test(arguments: ["{login", "login}", "{}", "{user}", "{label}", "{label.}", "{claim}", "{claim.}", "{claim..a}",
-        "{claim.a.b.c.d.e.f}", "a,b", "a*", "a b", "{login}@*"])
+    @Test(arguments: [
+        "{login", "login}", "{}", "{user}", "{label}", "{label.}", "{claim}", "{claim.}", "{claim..a}",
+        "{claim.a.b.c.d.e.f}", "a,b", "a*", "a b", "{login}@*",
+    ])
     func aTemplateThatCannotBeReadIsRefused(template: String) {
         #expect(throws: CertAuthorityError.self) { try policy("principals: ['\(template)']") }
     }
@@ -108,8 +115,10 @@ struct AccessTermsTests {
         }
         let grant = try #require(mandating.decide(request).grant)
         let options = try UserOptions(
-            forceCommand: "uptime", sourceAddresses: AddressBlock.list("10.0.0.0/8,2001:db8::/32"), verifyRequired: true,
-            permissions: permissions ?? [.pty], extensions: [.flag("flag@example.com"), .text("x@example.com", "v")])
+            forceCommand: "uptime", sourceAddresses: AddressBlock.list("10.0.0.0/8,2001:db8::/32"),
+            verifyRequired: true,
+            permissions: permissions ?? [.pty],
+            extensions: [.flag("flag@example.com"), .text("x@example.com", "v")])
         #expect(grant.options == options)
         #expect(grant.mayUseSudo)
     }
@@ -132,7 +141,9 @@ struct AccessTermsTests {
         #expect(try none.answers(AccessSample.request { $0.permissions = [.pty] }) == .deny)
     }
 
-    @Test(arguments: ["permit-pty", "force-command", "source-address", "verify-required", "no-touch-required", "a,b"])
+    @Test(arguments: [
+        "permit-pty", "force-command", "source-address", "verify-required", "no-touch-required", "a,b",
+    ])
     func attack06_anExtensionCannotTakeARestrictionsName(name: String) {
         #expect(throws: CertAuthorityError.self) { try policy("extensions: {'\(name)': x}") }
     }
@@ -178,7 +189,8 @@ struct AccessTermsTests {
     }
 
     @Test(arguments: [
-        "max_lifetime: 0", "max_lifetime: 32d", "max_lifetime: 1h, default_lifetime: 2h", "default_lifetime: 2h",
+        "max_lifetime: 0", "max_lifetime: 32d", "max_lifetime: 1h, default_lifetime: 2h",
+        "default_lifetime: 2h",
         "max_lifetime: 18446744073709551616s", "principals: []", "permissions: pty", "permissions: [shell]",
         "source_address: anywhere", "source_address: 10.0.0.1/8", "source_address: []", "force_command: ''",
         "force_command: \"a\\nb\"", "verify_required: maybe", "sudo: 1", "extensions: [a]", "lifetime: 1h",

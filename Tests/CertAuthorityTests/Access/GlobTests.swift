@@ -8,7 +8,8 @@ import Testing
 @Suite("Patterns of hosts in an access policy")
 struct GlobTests {
     @Test(arguments: [
-        ("web1", "web1"), ("*", "a"), ("web*", "web"), ("*b*", "abc"), ("w?b", "wab"), ("a*b*c", "axxbyyc"), ("**", "x"),
+        ("web1", "web1"), ("*", "a"), ("web*", "web"), ("*b*", "abc"), ("w?b", "wab"), ("a*b*c", "axxbyyc"),
+        ("**", "x"),
         ("*.example.com", "a.b.example.com"),
     ])
     func aPatternMatches(pattern: String, name: String) throws {
@@ -23,7 +24,9 @@ struct GlobTests {
         #expect(try !Glob(pattern).matches(Array(name.utf8)))
     }
 
-    @Test(arguments: ["", "[ab]", "{a,b}", "!web1", "a b", "a\\*", "a\u{1b}", String(repeating: "a", count: 257)])
+    @Test(arguments: [
+        "", "[ab]", "{a,b}", "!web1", "a b", "a\\*", "a\u{1b}", String(repeating: "a", count: 257),
+    ])
     func whatIsNoPatternIsRefused(pattern: String) {
         #expect(throws: CertAuthorityError.self) { try Glob(pattern) }
     }

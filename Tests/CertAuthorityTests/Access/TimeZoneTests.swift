@@ -11,7 +11,8 @@ import Testing
 struct TimeZoneTests {
     /// Foundation has a table of its own: both tell the same time, now and when rules are yearly.
     @Test(arguments: [
-        "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Santiago", "Africa/Cairo",
+        "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Santiago",
+        "Africa/Cairo",
         "Pacific/Apia", "Asia/Kathmandu", "Europe/Dublin", "America/St_Johns", "Etc/GMT+5",
     ])
     func aZoneTellsTheTimeThatFoundationTells(name: String) throws {
@@ -24,13 +25,15 @@ struct TimeZoneTests {
         }
     }
 
-    @Test(arguments: [
-        (1_774_745_999, 3_600), (1_774_746_000, 7_200), (1_792_889_999, 7_200), (1_792_890_000, 3_600),
-        // After all that is written out: the yearly rule.
-        (4_109_878_799, 3_600), (4_109_878_800, 7_200),
-    ] as [(UInt64, Int64)])
+    @Test(
+        arguments: [
+            (1_774_745_999, 3_600), (1_774_746_000, 7_200), (1_792_889_999, 7_200), (1_792_890_000, 3_600),
+            // After all that is written out: the yearly rule.
+            (4_109_878_799, 3_600), (4_109_878_800, 7_200),
+        ] as [(UInt64, Int64)])
     func theClocksOfParisChangeInTheNightThatTheyDo(seconds: UInt64, offset: Int64) throws {
-        #expect(try TimeZoneDatabase.system.zone("Europe/Paris").offset(at: UnixTime(seconds: seconds)) == offset)
+        #expect(
+            try TimeZoneDatabase.system.zone("Europe/Paris").offset(at: UnixTime(seconds: seconds)) == offset)
     }
 
     @Test func aTimeAtTheEdgesHasAnOffset() throws {
@@ -73,7 +76,10 @@ struct TimeZoneTests {
         }
     }
 
-    @Test(arguments: ["Europe/Paris", "utc", "", "/etc/passwd", "../zoneinfo/UTC", "+1:00", "+14:01", "+00:60", "Europe//Paris"])
+    @Test(arguments: [
+        "Europe/Paris", "utc", "", "/etc/passwd", "../zoneinfo/UTC", "+1:00", "+14:01", "+00:60",
+        "Europe//Paris",
+    ])
     func withoutADatabaseOnlyOffsetsAreKnown(name: String) {
         #expect(throws: CertAuthorityError.self) { try TimeZoneDatabase.none.zone(name) }
     }
