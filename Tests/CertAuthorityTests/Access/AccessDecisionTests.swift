@@ -32,7 +32,7 @@ struct AccessDecisionTests {
 
     @Test(arguments: [
         "- {labels: {team: web}}", "- {labels: {team: infra, zone: '*'}}", "- {id: web}", "- {id: 'web1?'}",
-        "- {name: '*.example.org'}", "- {id: web1, labels: {team: web}}", "- {id: Web1}",
+        "- {name: '*.example.org'}", "- {id: web1, labels: {team: web}}",
     ])
     func aRuleIsAboutNoOtherHosts(hosts: String) throws {
         let policy = try AccessSample.policy(

@@ -32,6 +32,7 @@ struct AccessPolicyFileTests {
             "version: 1\nrules: [{name: r, hosts: [{name: A}]}]\n",
             "rules[0].hosts[0].name: hosts are called in lower"
         ),
+        ("version: 1\nrules: [{name: r, hosts: [{id: Web1}]}]\n", "rules[0].hosts[0].id: hosts are called in lower"),
         ("version: 1\nrules: [{name: r, hosts: [{any: true}]}]\n", "rules[0]: allow or deny expected"),
         (
             "version: 1\nrules: [{name: r, hosts: [{any: true}], allow: {and: [{user: a}]}}]\n",
