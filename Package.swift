@@ -137,7 +137,8 @@ let package = Package(
         .testTarget(name: "SSHWireTests", dependencies: ["SSHWire", "TestSupport", "MemoryProbe"]),
         .testTarget(
             name: "CertAuthorityTests",
-            dependencies: ["CertAuthority", "CSodium", "SSHWire", "TransparencyLog", "TestSupport"]),
+            dependencies: ["CertAuthority", "CSodium", "SSHWire", "TransparencyLog", "TestSupport"],
+            exclude: ["Snapshots"]),
         .testTarget(
             name: "CertAuthorityStoreTests",
             dependencies: [

@@ -7,16 +7,21 @@ extension AccessExplanation {
     /// The explanation for people: the answer, why, what it gives, and what each rule says.
     public var text: String {
         var lines = [sentence]
+        let deciding = rules.first { $0.name == decision.rule }
         if case .allowed(let grant) = decision.verdict {
-            // The rule's own reason says less than what made it hold.
-            let support = rules.first { $0.name == decision.rule }?.summary ?? ""
-            if !support.isEmpty { lines += ["", "because", "  \(support)"] }
-            lines += ["", "it gives"] + grant.lines.map { "  \($0)" }
+            // The decision's own reason says less than what made the rule hold.
+            let support = deciding?.allow?.support ?? []
+            if !support.isEmpty { lines += ["", "because"] + support.map { "  \($0)" } }
+            lines += ["", "it gives"] + grant.lines(maximumLifetime: maximumLifetime).map { "  \($0)" }
         } else {
             lines += ["", "because"] + decision.reasons.map { "  \($0)" }
         }
         if !rules.isEmpty { lines += ["", "rules"] }
-        for rule in rules { lines.append("  \(rule.name) \(rule.effect.words): \(rule.summary)") }
+        for rule in rules {
+            // What has been said above isn't said again.
+            let isSaid = rule.name == deciding?.name && [.allows, .denies, .unfit].contains(rule.effect)
+            lines.append("  \(rule.name) \(rule.effect.words)" + (isSaid ? "" : ": \(rule.summary)"))
+        }
         if otherRules > 0 {
             let count = otherRules == 1 ? "1 rule is" : "\(otherRules) rules are"
             lines += ["", "\(count) about other hosts"]
@@ -40,9 +45,10 @@ extension RuleExplanation.Effect {
 
 extension AccessGrant {
     /// What it gives, a line each.
-    fileprivate var lines: [String] {
+    fileprivate func lines(maximumLifetime: UInt64?) -> [String] {
         var lines = ["principals: \(principals.names.map(\.string).joined(separator: ", "))"]
-        lines.append("lifetime: \(spell(lifetime))")
+        let more = maximumLifetime.map { $0 > lifetime ? ", up to \(spell($0)) when asked for" : "" } ?? ""
+        lines.append("lifetime: \(spell(lifetime))\(more)")
         let permissions = options.permissions.map(\.rawValue).sorted().joined(separator: ", ")
         lines.append("permissions: \(permissions.isEmpty ? "none" : permissions)")
         if let command = options.forceCommand { lines.append("only command: \(command.escapedForTerminal)") }

@@ -12,6 +12,8 @@ public struct AccessExplanation: Sendable {
     public let rules: [RuleExplanation]
     /// How many rules are about other hosts.
     public let otherRules: Int
+    /// The longest lifetime that can be asked for, in seconds, where the request is allowed.
+    public let maximumLifetime: UInt64?
 }
 
 /// What one rule says to a request.
@@ -31,7 +33,7 @@ public struct RuleExplanation: Sendable, Encodable {
 
     public let name: String
     public let effect: Effect
-    /// The accounts that the rule is about, as it writes them.
+    /// The accounts that the rule is about: names, and templates where they make none.
     public let accounts: [String]
     /// Whether the account is one of them.
     public let account: Truth
@@ -39,7 +41,7 @@ public struct RuleExplanation: Sendable, Encodable {
     public let deny: BlockExplanation?
     /// What of the request doesn't fit the rule's terms.
     public let unfit: [String]
-    /// Why, in one line.
+    /// Why, in one line; for what comes of several criteria, they are joined.
     public let summary: String
 }
 
@@ -69,8 +71,10 @@ public struct CriterionExplanation: Sendable, Encodable {
     /// What would make it hold, where that is up to whoever asks.
     public let remedy: String?
 
-    /// "groups has sre (found: dev)".
-    var text: String { "\(name) \(wanted) (found: \(found))" }
+    /// "groups has sre (found: dev)"; without what was found where that is what is asked.
+    var text: String {
+        wanted.hasSuffix(" \(found)") ? "\(name) \(wanted)" : "\(name) \(wanted) (found: \(found))"
+    }
 }
 
 extension CriteriaBlock {
@@ -91,13 +95,13 @@ extension CriteriaBlock {
 extension BlockExplanation.Group {
     private var isNegative: Bool { combination == "not" || combination == "nor" }
 
-    /// What makes the group hold, in one line.
-    var support: String {
+    /// What makes the group hold, a line each.
+    var support: [String] {
         switch combination {
-        case "and": criteria.map(\.text).joined(separator: ", and ")
-        case "or": criteria.first { $0.holds == .yes }?.text ?? ""
-        case "not": "none of: " + criteria.map(\.text).joined(separator: ", ")
-        default: "not: " + (criteria.first { $0.holds == .no }?.text ?? "")
+        case "and": criteria.map(\.text)
+        case "or": criteria.first { $0.holds == .yes }.map { [$0.text] } ?? []
+        case "not": criteria.map { "not: \($0.text)" }
+        default: criteria.first { $0.holds == .no }.map { ["not: \($0.text)"] } ?? []
         }
     }
 
@@ -133,8 +137,14 @@ extension BlockExplanation {
         }
     }
 
-    /// The group that holds.
-    var decisive: Group? { groups.first { $0.holds == .yes } }
+    /// What makes the block hold, a line each.
+    var support: [String] { groups.first { $0.holds == .yes }?.support ?? [] }
+
+    /// What only a login would tell.
+    var unknown: [String] {
+        groups.filter { $0.holds == .unknown }.flatMap(\.criteria).filter { $0.holds == .unknown }
+            .map { "\($0.name) \($0.wanted)" }
+    }
 }
 
 /// Each text once, in order.

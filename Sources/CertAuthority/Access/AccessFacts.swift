@@ -47,7 +47,7 @@ struct AccessFacts {
 }
 
 /// What rules ask of a person.
-struct PersonFacts {
+final class PersonFacts {
     let identity: [UInt8]
     let provider: [UInt8]
     /// With the domain in lower case.

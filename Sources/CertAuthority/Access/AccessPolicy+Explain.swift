@@ -10,10 +10,12 @@ extension AccessPolicy {
         let facts = AccessFacts(request)
         let outcome = outcome(request, facts, approved)
         let concerned = rules.filter { $0.isAbout(host: facts) }
+        var maximumLifetime: UInt64?
+        if case .allowed(let index, _) = outcome { maximumLifetime = rules[index].terms.maximumLifetime }
         return AccessExplanation(
             decision: decision(outcome, request, facts), sentence: sentence(outcome, request),
             rules: concerned.map { $0.explain(request, facts, isApproved: $0.name == approved) },
-            otherRules: rules.count - concerned.count)
+            otherRules: rules.count - concerned.count, maximumLifetime: maximumLifetime)
     }
 
     /// The decision with its reasons.
@@ -33,7 +35,12 @@ extension AccessPolicy {
                 verdict: .needsLogin, rule: rules[index].name, reasons: loginReasons(index, request, facts))
         case .denied(let index):
             let explained = rules[index].explain(request, facts, isApproved: false)
-            return denied(index, ["rule \(rules[index].name) denies it: \(explained.summary)"], facts)
+            let remedy = rules[index].remedy
+            return denied(
+                index,
+                [
+                    "rule \(rules[index].name) denies it: \(explained.summary)\(remedy.map { ": \($0)" } ?? "")"
+                ], facts)
         case .unfit(let index, let reasons):
             return denied(index, reasons.map { "rule \(rules[index].name): \($0)" }, facts)
         case .noRule:
@@ -71,11 +78,8 @@ extension AccessPolicy {
         for rule in rules where rule.isAbout(host: facts) {
             let explained = rule.explain(request, facts, isApproved: false)
             guard let deny = explained.deny, (explained.account && deny.holds) == .unknown else { continue }
-            let texts = deny.groups.filter { $0.holds == .unknown }.flatMap(\.criteria).filter {
-                $0.holds == .unknown
-            }
             reasons.append(
-                "rule \(rule.name) may deny it: \(texts.map(\.text).joined(separator: ", ")): log in again with daypass login"
+                "rule \(rule.name) may deny it: \(deny.unknown.joined(separator: ", ")): log in again with daypass login"
             )
         }
         return reasons
@@ -97,7 +101,7 @@ extension AccessPolicy {
                 // An account that nobody gets there is further away than any number of criteria.
                 distance += Self.maximumCriteria
                 reasons.insert(
-                    "rule \(explained.name) is about other accounts: ask for \(explained.accounts.joined(separator: ", "))",
+                    "rule \(explained.name) is about other accounts: ask for \(explained.accounts.joined(separator: " or "))",
                     at: 0)
             }
             if best.map({ distance < $0.distance }) ?? true { best = (index, distance, reasons) }
@@ -112,7 +116,8 @@ extension AccessPolicy {
         let name = who ?? "nobody"
         switch outcome {
         case .allowed(let index, let grant):
-            return "\(name) may enter \(place) for up to \(spell(grant.lifetime)): rule \(rules[index].name)"
+            let lifetime = request.lifetime == nil ? rules[index].terms.maximumLifetime : grant.lifetime
+            return "\(name) may enter \(place) for up to \(spell(lifetime)): rule \(rules[index].name)"
         case .needsApproval(let index):
             return "\(name) may enter \(place) once somebody approves: rule \(rules[index].name)"
         case .needsLogin(let index):
@@ -124,70 +129,5 @@ extension AccessPolicy {
         case .noRule: return "\(name) may not enter \(place): no rule allows it"
         case .noAccount: return "\(name) may not enter \(place): no account is called so"
         }
-    }
-}
-
-extension AccessRule {
-    func explain(
-        _ request: borrowing AccessRequest, _ facts: borrowing AccessFacts, isApproved: Bool
-    ) -> RuleExplanation {
-        let account = AccessRequest.isAccount(facts.login) ? isAbout(login: facts) : .no
-        let allow = allow?.explain(facts)
-        let deny = deny?.explain(facts)
-        let denies = account && (deny?.holds ?? .no)
-        let allows = account && (allow?.holds ?? .no)
-        var unfit: [String] = []
-        if allows == .yes, facts.person != nil, case .unfit(let reasons) = answer(request, facts) {
-            unfit = reasons
-        }
-        let effect: RuleExplanation.Effect =
-            if denies == .yes { .denies } else if denies == .unknown || allows == .unknown {
-                .needsLogin
-            } else if allows == .yes {
-                if facts.person == nil {
-                    .needsLogin
-                } else if !unfit.isEmpty {
-                    .unfit
-                } else if requiresApproval,
-                    !isApproved
-                {
-                    .needsApproval
-                } else {
-                    .allows
-                }
-            } else {
-                .saysNothing
-            }
-        let summary: String =
-            switch effect {
-            case .denies: deny?.decisive?.support ?? ""
-            case .allows, .needsApproval: allow?.decisive?.support ?? ""
-            case .unfit: unfit.joined(separator: "; ")
-            case .needsLogin:
-                (denies == .unknown ? deny : allow)?.nearest?.shortcomings.joined(separator: "; ") ?? ""
-            case .saysNothing:
-                if account == .no {
-                    "it is about other accounts: \(accountTexts.joined(separator: ", "))"
-                } else if let group = allow?.nearest {
-                    "it needs \(group.shortcomings.joined(separator: "; "))"
-                } else {
-                    "it would deny only with \(deny?.nearest?.shortcomings.joined(separator: "; ") ?? "")"
-                }
-            }
-        return RuleExplanation(
-            name: name, effect: effect, accounts: accountTexts, account: account, allow: allow, deny: deny,
-            unfit: unfit, summary: summary)
-    }
-
-    private var accountTexts: [String] {
-        logins.isEmpty
-            ? ["*"]
-            : logins.map { login in
-                switch login {
-                case .any: "*"
-                case .literal(let bytes): show(bytes)
-                case .template(let template): template.text.escapedForTerminal
-                }
-            }
     }
 }

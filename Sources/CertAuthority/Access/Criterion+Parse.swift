@@ -14,18 +14,11 @@ extension Criterion {
         ssh_username_matches_email, time_of_day, user
         """
 
-    /// Reads `{NAME: VALUE}`.
-    ///
-    /// - Parameters:
-    ///   - isWanted: whether the criterion stands where being true lets somebody in: `and` and `or` of `allow`.
-    init(_ value: YAMLValue, isWanted: Bool, zones: TimeZoneDatabase) throws(CertAuthorityError) {
-        var mapping = try value.mapping()
-        guard mapping.names.count == 1, let name = mapping.names.first else {
-            throw value.refuse("one criterion expected, \(mapping.names.count) keys are given")
-        }
-        let value = try mapping.required(name)
+    /// What a criterion of this name and value tests, and how that reads.
+    static func parse(
+        _ name: String, _ value: YAMLValue, isWanted: Bool, zones: TimeZoneDatabase
+    ) throws(CertAuthorityError) -> (Test, String) {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        self.name = name.escapedForTerminal
         switch (parts[0], parts.count) {
         case ("claim", 2...):
             let path = Array(parts.dropFirst())
@@ -33,13 +26,13 @@ extension Criterion {
                 throw value.refuse("a claim's path has 1 to \(Self.maximumClaimDepth) names")
             }
             let matcher = try ListMatcher(value)
-            (test, wanted) = (.claim(path, matcher), matcher.text)
+            return (.claim(path, matcher), matcher.text)
         case ("host_label", 2):
             guard !parts[1].isEmpty else { throw value.refuse("a label's name expected") }
             let matcher = try TextMatcher(value)
-            (test, wanted) = (.hostLabel(Array(parts[1].utf8), matcher), matcher.text)
-        case (_, 1): (test, wanted) = try Self.plain(name, value, isWanted: isWanted, zones: zones)
-        default: throw Self.unknown(value)
+            return (.hostLabel(Array(parts[1].utf8), matcher), matcher.text)
+        case (_, 1): return try plain(name, value, isWanted: isWanted, zones: zones)
+        default: throw unknown(value)
         }
     }
 

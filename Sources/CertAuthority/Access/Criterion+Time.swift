@@ -73,8 +73,23 @@ extension Criterion {
                 for step in 0...((last - first + 7) % 7) { days.insert((first + step) % 7) }
             }
         }
-        let names = days.sorted().map { weekdayNames[$0] }.joined(separator: ", ")
-        return (.weekday(days, zone), "is one of \(names) in \(zone.name)")
+        return (.weekday(days, zone), "is \(spell(days)) in \(zone.name)")
+    }
+
+    /// "mon-fri, sun".
+    private static func spell(_ days: Set<Int>) -> String {
+        var runs: [ClosedRange<Int>] = []
+        for day in days.sorted() {
+            if let last = runs.last, last.upperBound == day - 1 {
+                runs[runs.count - 1] = last.lowerBound...day
+            } else {
+                runs.append(day...day)
+            }
+        }
+        return runs.map { run in
+            let last = weekdayNames[run.upperBound]
+            return run.count == 1 ? last : "\(weekdayNames[run.lowerBound])-\(last)"
+        }.joined(separator: ", ")
     }
 
     /// Seconds since midnight as people write them.

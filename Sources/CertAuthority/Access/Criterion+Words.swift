@@ -22,10 +22,10 @@ extension Criterion {
         case .hostLabel(let name, _): return facts.label(name).map(show) ?? "no such label"
         case .date: return "\(facts.now)"
         case .weekday(_, let zone):
-            return "\(Self.weekdayNames[zone.clock(at: facts.now).weekday]) in \(zone.name)"
+            return Self.weekdayNames[zone.clock(at: facts.now).weekday]
         case .timeOfDay(_, _, let zone):
             let minute = zone.clock(at: facts.now).second / 60 * 60
-            return "\(Self.clock(minute)) in \(zone.name)"
+            return Self.clock(minute)
         default: break
         }
         guard let person = facts.person else { return "nobody has logged in" }

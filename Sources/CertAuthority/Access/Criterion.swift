@@ -4,7 +4,7 @@
 import SSHWire
 
 /// One condition of a rule.
-struct Criterion: Sendable {
+final class Criterion: Sendable {
     enum Test: Sendable {
         case authenticatedUser
         case authenticationAge(maximum: UInt64)
@@ -35,6 +35,27 @@ struct Criterion: Sendable {
 
     /// How deep a claim may be nested.
     static let maximumClaimDepth = 5
+
+    private init(name: String, test: Test, wanted: String) {
+        self.name = name
+        self.test = test
+        self.wanted = wanted
+    }
+
+    /// Reads `{NAME: VALUE}`.
+    ///
+    /// - Parameters:
+    ///   - isWanted: whether the criterion stands where being true lets somebody in: `and` and `or` of `allow`.
+    ///   - zones: where time zones come from.
+    convenience init(_ value: YAMLValue, isWanted: Bool, zones: TimeZoneDatabase) throws(CertAuthorityError) {
+        var mapping = try value.mapping()
+        guard mapping.names.count == 1, let name = mapping.names.first else {
+            throw value.refuse("one criterion expected, \(mapping.names.count) keys are given")
+        }
+        let (test, wanted) = try Self.parse(
+            name, try mapping.required(name), isWanted: isWanted, zones: zones)
+        self.init(name: name.escapedForTerminal, test: test, wanted: wanted)
+    }
 
     /// True where only a person, or somebody who asks for a host, can be looked at.
     var isAboutPersons: Bool {
@@ -85,7 +106,7 @@ struct Criterion: Sendable {
         }
     }
 
-    private func evaluate(_ person: borrowing PersonFacts, _ facts: borrowing AccessFacts) -> Truth {
+    private func evaluate(_ person: PersonFacts, _ facts: borrowing AccessFacts) -> Truth {
         switch test {
         case .authenticatedUser: return .yes
         case .authenticationAge(let maximum):

@@ -2,37 +2,35 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One entry of a rule's `hosts`: hosts for which all of it holds.
-struct HostSelector: Sendable {
+final class HostSelector: Sendable {
     /// Holds for every host.
-    private(set) var isAny = false
-    private(set) var id: Glob?
-    private(set) var name: Glob?
-    private(set) var labels: [(name: [UInt8], value: Glob)] = []
-    /// As a person reads it.
-    let text: String
+    private let isAny: Bool
+    private let id: Glob?
+    private let name: Glob?
+    private let labels: [(name: [UInt8], value: Glob)]
 
     init(_ value: YAMLValue) throws(CertAuthorityError) {
         var mapping = try value.mapping()
         var parts: [String] = []
+        var isAny = false
         if let any = mapping.value("any") {
-            guard try any.bool() else { throw any.refuse("true expected, or nothing") }
-            isAny = true
+            isAny = try any.bool()
+            guard isAny else { throw any.refuse("true expected, or nothing") }
             parts.append("any")
         }
-        if let pattern = mapping.value("id") {
-            let text = try pattern.text()
-            id = try pattern.reading { try Glob(text) }
-            parts.append("id \(text)")
-        }
-        if let pattern = mapping.value("name") {
-            let text = try pattern.text()
+        func pattern(_ key: String) throws(CertAuthorityError) -> Glob? {
+            guard let value = mapping.value(key) else { return nil }
+            let text = try value.text()
             // The names of hosts are in lower case: a capital here would silently match nothing.
             guard !text.utf8.contains(where: { (0x41...0x5a).contains($0) }) else {
-                throw pattern.refuse("names of hosts are in lower case")
+                throw value.refuse("hosts are called in lower case")
             }
-            name = try pattern.reading { try Glob(text) }
-            parts.append("name \(text)")
+            parts.append("\(key) \(text)")
+            return try value.reading { try Glob(text) }
         }
+        id = try pattern("id")
+        name = try pattern("name")
+        var labels: [(name: [UInt8], value: Glob)] = []
         if var wanted = try mapping.mapping("labels") {
             guard wanted.names.count <= ManagedHost.maximumNames else {
                 throw wanted.value.refuse("at most \(ManagedHost.maximumNames) labels are allowed")
@@ -41,13 +39,14 @@ struct HostSelector: Sendable {
                 let pattern = try wanted.required(label)
                 let text = try pattern.text()
                 labels.append((Array(label.utf8), try pattern.reading { try Glob(text) }))
-                parts.append("label \(label)=\(text)")
+                parts.append("label \(label)")
             }
         }
         try mapping.finish()
         guard !parts.isEmpty else { throw value.refuse("any, id, name or labels expected") }
         guard !isAny || parts.count == 1 else { throw value.refuse("any stands by itself") }
-        text = parts.joined(separator: " and ")
+        self.isAny = isAny
+        self.labels = labels
     }
 
     /// True when every host is meant, however it is written.

@@ -14,6 +14,8 @@ struct ZoneOffsets: Sendable {
 
     /// The most changes; the zones of tzdata have under 250.
     private static let maximumChanges = 4_096
+    /// The last year whose changes are looked up; later ones are reckoned from the yearly rule.
+    private static let lastYearWrittenOut: UInt64 = 2_100
     /// The most kinds of local time (RFC 9636, section 3.1: an index is one byte).
     private static let maximumTypes = 256
 
@@ -65,6 +67,19 @@ struct ZoneOffsets: Sendable {
         if !footer.isEmpty {
             guard let rule = ZoneRule(footer) else { return nil }
             self.rule = rule
+            writeOut(rule)
+        }
+    }
+
+    /// Writes the changes of the coming years out: finding one among them is a tenth of reckoning it.
+    private mutating func writeOut(_ rule: ZoneRule) {
+        let last = changes.last?.time ?? 0
+        let first = CivilTime(UnixTime(seconds: UInt64(max(0, last)))).year
+        guard first <= Self.lastYearWrittenOut else { return }
+        for year in first...Self.lastYearWrittenOut {
+            for change in rule.changes(in: year) where change.time > changes.last?.time ?? 0 {
+                changes.append(change)
+            }
         }
     }
 

@@ -57,6 +57,14 @@ struct ZoneRule: Sendable {
         return isSummer ? summer.offset : standard
     }
 
+    /// When the offset changes in a year and to what, in order.
+    func changes(in year: UInt64) -> [(time: Int64, offset: Int64)] {
+        guard let summer else { return [] }
+        let from = (time: Self.moment(of: summer.from, in: year) - standard, offset: summer.offset)
+        let until = (time: Self.moment(of: summer.until, in: year) - summer.offset, offset: standard)
+        return from.time < until.time ? [from, until] : [until, from]
+    }
+
     /// Local seconds since 1970-01-01 00:00:00.
     private static func moment(of change: Change, in year: UInt64) -> Int64 {
         func day(_ month: UInt64) -> Int64 {
