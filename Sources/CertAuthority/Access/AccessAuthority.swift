@@ -31,6 +31,11 @@ public final class AccessAuthority: Sendable {
     public let sessions: SessionTable
     /// The challenges that are out.
     public let challenges: ChallengeTable
+    /// Sign-ins at identity providers that have begun.
+    public let signIns: PendingSignIns
+    /// The identity providers, and where workloads' tokens are believed, by name.
+    public let providers: [String: any SignInProvider]
+    public let workloads: [String: any WorkloadProvider]
     let state: Mutex<State>
     let directory: any Directory
     let issuer: Issuer
@@ -38,12 +43,16 @@ public final class AccessAuthority: Sendable {
 
     /// Reads everything from the directory.
     public init(
-        issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits()
+        issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits(),
+        providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = []
     ) async throws(CertAuthorityError) {
         self.issuer = issuer
         self.directory = directory
         self.limits = limits
         sessions = SessionTable(try await directory.sessions(), startedAt: issuer.clock())
+        signIns = PendingSignIns(randomBytes: issuer.randomBytes)
+        self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
+        self.workloads = Dictionary(workloads.map { ($0.name, $0) }) { first, _ in first }
         challenges = ChallengeTable(randomBytes: issuer.randomBytes)
         var state = State(policy: policy)
         for key in try await directory.enrolledKeys() { state.keys[key.key] = key }
