@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "TransparencyLog", targets: ["TransparencyLog"]),
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
+        .library(name: "CertAuthorityOIDC", targets: ["CertAuthorityOIDC"]),
         // For the package in Fuzzing, which can reach products only.
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .library(name: "CSodium", targets: ["CSodium"]),
@@ -21,6 +22,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.5"),
     ],
     targets: [
         // Ground: C libraries, SSH's formats, the log's formats.
@@ -51,6 +56,18 @@ let package = Package(
                 "CertAuthority", "SSHWire", "TransparencyLog",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
+
+        // Who somebody is, as OpenID Connect providers say it.
+        .target(
+            name: "CertAuthorityOIDC",
+            dependencies: [
+                "CertAuthority", "ControlProtocol", "CSodium", "SSHWire",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
 
         .target(
@@ -88,6 +105,13 @@ let package = Package(
             dependencies: [
                 "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        // With real providers too: Glewlwyd and oidc-provider-mock.
+        .testTarget(
+            name: "CertAuthorityOIDCTests",
+            dependencies: [
+                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "SSHWire", "TestSupport",
+                .product(name: "JWTKit", package: "jwt-kit"),
             ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(
