@@ -52,14 +52,12 @@ public struct WorkloadIssuer: Sendable {
                 .identity, "token: no rule of \(configuration.name) lets in its subject \"\(claims.subject)\""
             )
         }
+        let expanded = try configuration.identity.expand(claims.all)
         let identity: Identity
         do {
-            let expanded = try configuration.identity.expand(claims.all)
             identity = try Identity("\(WorkloadIssuerConfiguration.prefix)/\(configuration.name)/\(expanded)")
-        } catch let error as CertAuthorityError {
-            throw SignInError(.identity, error.reason)
         } catch {
-            throw error as? SignInError ?? SignInError(.identity, "token: no identity")
+            throw SignInError(.identity, error.reason)
         }
         let person = Person(
             identity: identity, provider: configuration.name, subject: claims.subject, groups: rule.groups,
