@@ -10,7 +10,7 @@ import SSHWire
 
 /// Asks providers over HTTP/1.1 and TLS 1.2 or newer.
 ///
-/// Whoever makes one calls ``shutDown()`` once, when nobody asks any more.
+/// Whoever makes one calls ``shutDown()`` when nobody asks any more, and so waits until all connections have ended.
 public final class HTTPFetcher: HTTPFetching {
     private let client: HTTPClient
     private let deadline: Duration
@@ -43,6 +43,9 @@ public final class HTTPFetcher: HTTPFetching {
         configuration.maximumUsesPerConnection = 100
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
+
+    // A client that goes without it ends a debug build: an error on the way to `shutDown` must not.
+    deinit { client.shutdown { _ in } }
 
     /// Ends all connections.
     public func shutDown() async throws { try await client.shutdown() }
