@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
         .library(name: "ControlProtocol", targets: ["ControlProtocol"]),
+        .library(name: "CertAuthorityOIDC", targets: ["CertAuthorityOIDC"]),
         // For the package in Fuzzing, which can reach products only.
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .library(name: "CSodium", targets: ["CSodium"]),
@@ -33,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // Ground: C libraries, SSH's formats, the log's formats.
@@ -96,6 +98,18 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
 
+        // Who somebody is, as OpenID Connect providers say it.
+        .target(
+            name: "CertAuthorityOIDC",
+            dependencies: [
+                "CertAuthority", "ControlProtocol", "CSodium", "SSHWire",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+
         .target(
             name: "CommandSupport",
             dependencies: [
@@ -113,7 +127,8 @@ let package = Package(
         .executableTarget(
             name: "daypassd",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "CommandSupport", "ControlPlane", "ControlProtocol",
+                "CertAuthority", "CertAuthorityOIDC", "CertAuthorityStore", "CommandSupport", "ControlPlane",
+                "ControlProtocol",
                 "SSHWire", "TransparencyLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -144,6 +159,13 @@ let package = Package(
             dependencies: [
                 "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        // With real providers too: Glewlwyd and oidc-provider-mock.
+        .testTarget(
+            name: "CertAuthorityOIDCTests",
+            dependencies: [
+                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "SSHWire", "TestSupport",
+                .product(name: "JWTKit", package: "jwt-kit"),
             ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(

@@ -50,14 +50,17 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
+        let sources = try SignInSources(settings, home: home, bindings: InMemoryIdentityBindings())
         let authority = try await AccessAuthority(
-            issuer: issuer, directory: directory, policy: policy, limits: limits)
+            issuer: issuer, directory: directory, policy: policy, limits: limits,
+            providers: sources.providers, workloads: sources.workloads)
         let plane = Plane(
             authority: authority, log: ledger,
             info: ServerInfo(
                 version: Daypassd.configuration.version, origin: opened.configuration.origin,
                 userAuthority: userKey, hostAuthority: hostKey,
-                loginMethods: settings.takesEnrolledKeys ? [Person.enrolledKeys] : [],
+                loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
+                    + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
             names: settings.names)
         let tls = try serverCertificate(settings)
