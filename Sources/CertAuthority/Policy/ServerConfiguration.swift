@@ -89,12 +89,12 @@ public struct ServerConfiguration: Sendable, Hashable {
             }
         }
         if let value = try root.bool("enrolled_keys") { takesEnrolledKeys = value }
-        if let list = try root.value("providers") {
+        if let list = root.value("providers") {
             for value in try list.items("providers", maximum: Self.maximumProviders) {
                 providers.append(try ProviderSettings(value))
             }
         }
-        if let list = try root.value("workloads") {
+        if let list = root.value("workloads") {
             for value in try list.items("workloads", maximum: Self.maximumProviders) {
                 workloads.append(try WorkloadSettings(value))
             }
