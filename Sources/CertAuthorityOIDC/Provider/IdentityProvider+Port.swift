@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CertAuthority
-public import SSHWire
+import SSHWire
 import Synchronization
 
 /// The provider as the authority knows it.
