@@ -22,7 +22,8 @@ struct ServerHomeOptions: ParsableArguments {
     var config: String?
 
     var folder: CAFolder {
-        CAFolder(home ?? environment("DAYPASSD_HOME").flatMap { $0.isEmpty ? nil : $0 } ?? "/var/lib/daypassd")
+        CAFolder(
+            home ?? environment("DAYPASSD_HOME").flatMap { $0.isEmpty ? nil : $0 } ?? "/var/lib/daypassd")
     }
 
     var signerSocket: String { folder.path + "/run/signer.sock" }

@@ -17,7 +17,8 @@ struct ExpectedCertificateTests {
     ) throws -> String {
         let signer = try signer ?? Self.authority.get()
         var fields = CertificateFields(
-            nonce: [UInt8](repeating: 7, count: 32), key: try Self.key.get().publicKey, serial: 1, kind: .user,
+            nonce: [UInt8](repeating: 7, count: 32), key: try Self.key.get().publicKey, serial: 1,
+            kind: .user,
             keyID: "alice#1", principals: ["deploy@web1"], validAfter: UnixTime(seconds: 1_000),
             validBefore: UnixTime(seconds: 2_000), criticalOptions: [], extensions: [.flag(.permitPTY)],
             signatureKey: signer.publicKey)
@@ -70,7 +71,10 @@ struct ExpectedCertificateTests {
     }
 
     @Test func attack07_anotherKindAndMorePermissionsAreRefused() throws {
-        try expectRefused(try line { $0.kind = .host; $0.extensions = [] }, "it is a host certificate")
+        try expectRefused(
+            try line {
+                $0.kind = .host; $0.extensions = []
+            }, "it is a host certificate")
         try expectRefused(
             try line { $0.extensions = [.flag(.permitAgentForwarding), .flag(.permitPTY)] },
             "it permits agent-forwarding")

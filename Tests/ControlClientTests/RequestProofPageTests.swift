@@ -50,9 +50,11 @@ struct RequestProofPageTests {
         try key.verify(signature, over: base.span)
         // For another path it is nothing.
         let other = proof.base(
-            method: "POST", authority: try #require(fields["Host"]), target: "/v1/explain", contentDigest: digest)
+            method: "POST", authority: try #require(fields["Host"]), target: "/v1/explain",
+            contentDigest: digest)
         #expect(throws: (any Error).self) { try key.verify(signature, over: other.span) }
         // The request itself can be read.
-        _ = try CertificateWish(json: try JSONValue(parsing: body, maximumBytes: CertificateWish.maximumBytes))
+        _ = try CertificateWish(
+            json: try JSONValue(parsing: body, maximumBytes: CertificateWish.maximumBytes))
     }
 }

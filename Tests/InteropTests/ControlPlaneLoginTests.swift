@@ -17,7 +17,8 @@ struct ControlPlaneLoginTests {
         let wrong = try laptop.daypass(login + ["--fingerprint", Self.zeros])
         #expect(wrong.status == 1)
         #expect(
-            wrong.stderrText.hasPrefix("error: localhost:\(plane.port) shows another certificate"), "\(wrong)")
+            wrong.stderrText.hasPrefix("error: localhost:\(plane.port) shows another certificate"), "\(wrong)"
+        )
         #expect(wrong.stderrText.contains("hint: log in with --fingerprint, as its operator tells it to you"))
         let none = try laptop.daypass(login)
         #expect(none.status == 1)
@@ -79,7 +80,8 @@ struct ControlPlaneLoginTests {
             hint: "daypass login --server URL --fingerprint SHA256:…")
         let url = try laptop.daypass(["login", "--server", "http://x/y"])
         #expect(url.status == 1)
-        #expect(url.stderrText == "error: server \"http://x/y\": https://host or https://host:port expected\n")
+        #expect(
+            url.stderrText == "error: server \"http://x/y\": https://host or https://host:port expected\n")
         let closed = try laptop.daypass(["login", "--server", "https://127.0.0.1:1"])
         expectFailure(
             closed, 1, "127.0.0.1:1: nobody listens there",

@@ -52,7 +52,8 @@ struct ControlPlaneSSHTests {
         let listing = try Tool.run("ssh-keygen", ["-L", "-f", file]).orThrow("ssh-keygen").stdoutText
         let extensions = try #require(listing.range(of: "Extensions:"))
         #expect(
-            listing[extensions.upperBound...].split(whereSeparator: \.isWhitespace) == ["permit-pty"], "\(listing)")
+            listing[extensions.upperBound...].split(whereSeparator: \.isWhitespace) == ["permit-pty"],
+            "\(listing)")
     }
 
     @Test func theLineIsAddedOnceAndTakenAwayAgain() throws {

@@ -68,7 +68,8 @@ struct ControlPlaneStoryTests {
         #expect(try scene.alice.ssh(["web1", "true"]).succeeded)
 
         // An administrator ends the session.
-        let listed = try scene.admin.daypass(["sessions", "list", "--all"]).orThrow("sessions list").stdoutText
+        let listed = try scene.admin.daypass(["sessions", "list", "--all"]).orThrow("sessions list")
+            .stdoutText
         let line = try #require(
             listed.split(separator: "\n").first { $0.contains("alice@example.com") }, "\(listed)")
         let session = try #require(line.split(separator: " ").first)
@@ -119,7 +120,8 @@ struct ControlPlaneStoryTests {
         }
         let after = try scene.alice.ssh(["web1", "true"])
         #expect(after.status == 255)
-        #expect(after.stderrText.contains("daypass: you are not logged in\nhint: daypass login\n"), "\(after)")
+        #expect(
+            after.stderrText.contains("daypass: you are not logged in\nhint: daypass login\n"), "\(after)")
     }
 
     @Test func logoutTakesTheKeyOutOfTheAgent() throws {
@@ -147,12 +149,16 @@ struct ControlPlaneStoryTests {
         // On a slow machine the seconds may have passed meanwhile.
         #expect(offline.succeeded || left <= 0, "\(offline)")
         if offline.succeeded {
-            #expect(offline.stderrText.contains("nobody listens there; going on with a certificate"), "\(offline)")
+            #expect(
+                offline.stderrText.contains("nobody listens there; going on with a certificate"), "\(offline)"
+            )
         }
         try await Task.sleep(for: .seconds(max(left, 0) + 1))
         let expired = try scene.alice.ssh(["web1", "true"])
         #expect(expired.status == 255)
-        #expect(expired.stderrText.contains("daypass: localhost:\(scene.plane.port): nobody listens there"), "\(expired)")
+        #expect(
+            expired.stderrText.contains("daypass: localhost:\(scene.plane.port): nobody listens there"),
+            "\(expired)")
         #expect(expired.stderrText.contains("hint: is the control plane running"), "\(expired)")
         // It comes back, and knows the session.
         try scene.plane.start()
@@ -177,10 +183,11 @@ struct ControlPlaneStoryTests {
         #expect(alice.certificates().count == 1)
         let log = try Tool.run(
             try BuiltProduct.path("daypass"), ["log", "list", "--home", scene.plane.home, "--limit", "0"])
-        #expect(log.stdoutText.split(separator: "\n").count { $0.contains("alice@example.com#") } == 1, "\(log)")
+        #expect(
+            log.stdoutText.split(separator: "\n").count { $0.contains("alice@example.com#") } == 1, "\(log)")
     }
 
-    @Test func aHostThatTheCADoesNotCertifyIsRefused() throws {
+    @Test func attack64_theHostCASpeaksForItsNamesOnly() throws {
         let scene = try ControlScene()
         let known = try scene.alice.folder.readText("state/known_hosts")
         #expect(known.hasPrefix("@cert-authority *.example.com ssh-ed25519 "), "\(known)")

@@ -12,7 +12,8 @@ final class Laptop {
     init(withAgent: Bool = true) throws {
         folder = try TemporaryFolder()
         agent = withAgent ? try PrivateAgent() : nil
-        try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", key]).orThrow("make a key")
+        try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", key]).orThrow(
+            "make a key")
         if agent != nil { try Tool.run("ssh-add", ["-q", key], environment: environment).orThrow("ssh-add") }
     }
 
@@ -66,7 +67,8 @@ final class Laptop {
         _ arguments: [String], program: String = "ssh", environment added: [String: String] = [:]
     ) throws -> ToolResult {
         try Tool.run(
-            program, ["-F", config] + arguments, environment: environment.merging(added) { $1 }, in: folder.path)
+            program, ["-F", config] + arguments, environment: environment.merging(added) { $1 },
+            in: folder.path)
     }
 
     /// The certificates that lie here, by the names of their files.
@@ -109,11 +111,15 @@ final class ControlScene {
             .orThrow("hosts add")
         let folder = plane.folder
         let hostKey = folder.path("host")
-        try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", hostKey]).orThrow("host key")
+        try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", hostKey]).orThrow(
+            "host key")
         // While the control plane runs, on the same folder.
         try Tool.run(
             try BuiltProduct.path("daypass"),
-            ["issue", "host", "--home", plane.home, "--key", "\(hostKey).pub", "--hostname", "web1.example.com"]
+            [
+                "issue", "host", "--home", plane.home, "--key", "\(hostKey).pub", "--hostname",
+                "web1.example.com",
+            ]
         ).orThrow("issue host")
         server = try PrivateSSHD(
             .init(

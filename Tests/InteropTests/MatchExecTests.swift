@@ -28,7 +28,8 @@ struct MatchExecTests {
 
     static let hostile = [
         "$(touch x)", "`touch x`", "x;touch x;", "'; touch x; '", "\"; touch x; \"", "x\\", "\\'; touch x; '",
-        "\\", "%h%%n", "a\ntouch x\n", "a b  c", "$HOME", "(touch x)", "{touch,x}", "| touch x", "& touch x &",
+        "\\", "%h%%n", "a\ntouch x\n", "a b  c", "$HOME", "(touch x)", "{touch,x}", "| touch x",
+        "& touch x &",
         "> x", "~root", "*", "x' (touch x) '", "x\\' (touch x) \\'", "#", "!!",
     ]
 
@@ -46,12 +47,16 @@ struct MatchExecTests {
             for call in try scene.calls(host: "\(name).example.com", login: "deploy") {
                 #expect(call == ["\(name).example.com", "deploy"], "\(call)")
             }
-            for call in try scene.calls(host: "web1", login: name) { #expect(call == ["web1", name], "\(call)") }
+            for call in try scene.calls(host: "web1", login: name) {
+                #expect(call == ["web1", name], "\(call)")
+            }
             guard !name.contains("\n") else { continue }
             for call in try scene.calls(configured: "HostName", name + ".example.com") {
                 #expect(call[1] == Running.userName && !call[0].isEmpty, "\(name): \(call)")
             }
-            for call in try scene.calls(configured: "User", name) { #expect(call == ["web1", name], "\(call)") }
+            for call in try scene.calls(configured: "User", name) {
+                #expect(call == ["web1", name], "\(call)")
+            }
         }
         #expect(try scene.leftovers().isEmpty)
     }
@@ -78,7 +83,8 @@ private final class MatchExecScene {
             to: "recorder", mode: 0o755)
         let block = try laptop.folder.readText("state/ssh_config")
         let program = try BuiltProduct.path("daypass")
-        try laptop.folder.write(block.replacing("'\(program)'", with: "'\(recorder)'"), to: "state/ssh_config")
+        try laptop.folder.write(
+            block.replacing("'\(program)'", with: "'\(recorder)'"), to: "state/ssh_config")
         plain = try laptop.folder.readText("config")
         try laptop.folder.makeFolder("cwd")
         try laptop.folder.write("", to: "calls")

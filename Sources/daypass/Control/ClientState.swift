@@ -84,7 +84,8 @@ struct ClientState {
         let patterns = server.info.hostPatterns.filter(HostPattern.isUsable)
         let lines =
             patterns.isEmpty
-            ? "" : "@cert-authority \(patterns.joined(separator: ",")) \(server.info.hostAuthority.text) daypass\n"
+            ? ""
+            : "@cert-authority \(patterns.joined(separator: ",")) \(server.info.hostAuthority.text) daypass\n"
         try FileIO.write(lines, to: knownHosts, mode: 0o600)
     }
 

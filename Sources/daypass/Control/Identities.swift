@@ -55,9 +55,14 @@ struct Identities {
 
     /// Refuses what is no name of ours: it becomes part of a path.
     static func check(_ name: String) throws {
-        guard (16...128).contains(name.utf8.count),
-            name.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-        else { throw Failure(ExitStatus.usage, "the connection's name: hexadecimal digits expected") }
+        guard isName(name[...]) else {
+            throw Failure(ExitStatus.usage, "the connection's name: hexadecimal digits expected")
+        }
+    }
+
+    private static func isName(_ text: Substring) -> Bool {
+        (16...128).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     // MARK: Getting one
@@ -195,19 +200,18 @@ struct Identities {
         }
     }
 
-    func removeAll() throws {
-        for (name, certificate) in all() {
+    func removeAll() {
+        for (_, certificate) in all() {
             if let socket = Self.agentSocket, let agent = try? AgentSocket(path: socket, timeout: .seconds(5))
             {
                 var client = AgentClient(agent)
                 // It may have forgotten it by itself.
                 try? client.remove(.certificate(certificate))
             }
-            removeFiles(name)
         }
-    }
-
-    private func removeFiles(_ name: String) {
-        for suffix in ["", ".pub", "-cert.pub", ".lock"] { FileIO.remove(path(name) + suffix) }
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: state.identities)) ?? []
+        where Self.isName(file.prefix { $0 != "." && $0 != "-" }) {
+            FileIO.remove(path(file))
+        }
     }
 }

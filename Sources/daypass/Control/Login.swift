@@ -236,7 +236,7 @@ struct Logout: AsyncParsableCommand {
         if had {
             do { try await state.ask("DELETE", "/v1/session") } catch { problem = error }
         }
-        try Identities(state).removeAll()
+        Identities(state).removeAll()
         state.forgetSession()
         if let problem {
             Terminal.complain(

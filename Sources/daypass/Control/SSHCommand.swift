@@ -54,9 +54,10 @@ struct SSHCommand: AsyncParsableCommand {
         guard !name.isEmpty, !name.hasPrefix("-"), user?.hasPrefix("-") != true else {
             throw Failure(ExitStatus.usage, "\(host.escapedForTerminal): no host")
         }
-        setenv(Self.preparedVariable, "1", 1)
+        _ = unsafe setenv(Self.preparedVariable, "1", 1)
         let asked =
-            (user.map { ["-l", $0] } ?? []) + (port.map { ["-p", String($0)] } ?? []) + [String(name)] + arguments
+            (user.map { ["-l", $0] } ?? []) + (port.map { ["-p", String($0)] } ?? []) + [String(name)]
+            + arguments
         let resolved = try SSHResolution(asked)
         let identity = Identities.name(
             host: resolved.hostName, port: resolved.port, login: resolved.user)
@@ -97,7 +98,7 @@ struct CertificateCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Permit only these, of what the policy gives (repeatable).", valueName: "PERMISSION"))
+            "Permit only these, of what the policy gives, or none (repeatable).", valueName: "PERMISSION"))
     var permit: [String] = []
 
     @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))
@@ -113,7 +114,7 @@ struct CertificateCommand: AsyncParsableCommand {
         let wish = Identities.Wish(
             host: host, login: login,
             lifetime: try valid.map { text in try parseTimeSpan(text, field: "--valid") },
-            permissions: permit.isEmpty ? nil : permit, reason: reason)
+            permissions: permit.isEmpty ? nil : permit.filter { $0 != "none" }, reason: reason)
         let (certificate, issued) = try await Identities(state).certificate(
             on: try PublicKeyFile.read(key), wish)
         guard let output else { return Terminal.say(issued.certificate) }

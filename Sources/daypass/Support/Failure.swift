@@ -59,6 +59,7 @@ extension Failure {
         switch problem.code {
         case .denied where problem.reasons.contains { $0.contains("--reason") }:
             "daypass ssh --reason WHY HOST"
+        case .denied where problem.reasons.contains { $0.contains("daypass ") }: nil
         case .denied: "daypass status lists what you may reach"
         case .needsLogin: "daypass login"
         case .needsApproval: "ask somebody who may approve it"
