@@ -11,7 +11,7 @@ extension FuzzTarget {
             signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile,
             entryBundle,
             frontier,
-            logEntry, configuration, timeSpan, requestText, json, sessionReport, sessionRecord,
+            logEntry, configuration, timeSpan, requestText, json, idToken, sessionReport, sessionRecord,
         ] + ofHosts
 
     #if os(Linux)
