@@ -81,7 +81,13 @@ struct Serve: AsyncParsableCommand {
             logger.notice("ready", metadata: ["daypass.port": "\(port)"])
             Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
         }
-        try await application.runService()
+        do {
+            try await application.runService()
+        } catch {
+            await sources.shutDown()
+            throw error
+        }
+        await sources.shutDown()
     }
 
     private func serverCertificate(_ settings: ServerConfiguration) throws -> (chain: String, key: String) {

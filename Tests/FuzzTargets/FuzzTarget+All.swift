@@ -11,7 +11,11 @@ extension FuzzTarget {
             signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile,
             entryBundle,
             frontier,
+<<<<<<< HEAD
             logEntry, configuration, accessPolicy, timeSpan, requestText, json, sessionReport, sessionRecord,
+=======
+            logEntry, configuration, timeSpan, requestText, json, idToken, sessionReport, sessionRecord,
+>>>>>>> oidc
         ] + ofHosts
 
     #if os(Linux)
