@@ -11,11 +11,8 @@ extension FuzzTarget {
             signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile,
             entryBundle,
             frontier,
-<<<<<<< HEAD
-            logEntry, configuration, accessPolicy, timeSpan, requestText, json, sessionReport, sessionRecord,
-=======
-            logEntry, configuration, timeSpan, requestText, json, idToken, sessionReport, sessionRecord,
->>>>>>> oidc
+            logEntry, configuration, accessPolicy, timeSpan, requestText, json, idToken, sessionReport,
+            sessionRecord,
         ] + ofHosts
 
     #if os(Linux)
