@@ -35,7 +35,8 @@ extension Problem {
         switch error.code {
         case .invalidRequest: self.init(.invalidRequest, error.reason, hint: error.hint)
         case .notFound: self.init(.notFound, error.reason, hint: error.hint)
-        case .conflict: self.init(.conflict, error.reason, hint: error.hint)
+        case .conflict, .identityTaken: self.init(.conflict, error.reason, hint: error.hint)
+        case .full: self.init(.tooManyRequests, error.reason, hint: error.hint)
         case .storeMissing, .storeLocked, .storeReadOnly, .storeFull, .storeDamaged, .logInconsistent,
             .rolledBack:
             self.init(
