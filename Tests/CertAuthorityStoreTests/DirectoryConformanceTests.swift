@@ -163,7 +163,7 @@ struct DirectoryConformanceTests {
             #expect(Array(kept.person.subject.utf8) == Array(text.utf8))
             #expect(Array((kept.person.groups.first ?? "").utf8) == Array(text.utf8))
             #expect(
-                kept.person.claims[path: [text]]?.texts.first.map { Array($0.utf8) } == Array(text.utf8))
+                kept.person.claims[[text]]?.texts.first.map { Array($0.utf8) } == Array(text.utf8))
         }
     }
 
