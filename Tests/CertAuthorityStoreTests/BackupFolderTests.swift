@@ -121,7 +121,7 @@ struct BackupFolderTests {
         let scene = try await Scene()
         try await scene.issue(3)
         _ = try scene.backUp()
-        let head = try #require(try await scene.ledger.publishedSize())
+        let head = try await scene.ledger.publishedSize()
         #expect(try await scene.restore(checkpoints: ["backup/checkpoint"]).lost == 0)
         let entry = try logEntry(try #require(try scene.reopened().entry(at: head)))
         guard case .recovery(let record) = entry.event else {
@@ -222,6 +222,19 @@ struct BackupFolderTests {
             try scene.write(whole, to: "backup/\(name)")
         }
         try await scene.restore()
+    }
+
+    @Test func sumsThatLackAFileAreNoticed() async throws {
+        let scene = try await Scene()
+        _ = try scene.backUp()
+        let lines = String(decoding: try scene.read("backup/SHA256SUMS"), as: UTF8.self)
+            .split(separator: "\n")
+        for left in lines.indices {
+            let rest = lines.indices.filter { $0 != left }.map { lines[$0] + "\n" }.joined()
+            try scene.write(Array(rest.utf8), to: "backup/SHA256SUMS")
+            #expect(try await refusalCode { try await scene.restore() } == .file, "\(lines[left])")
+        }
+        #expect(!FileIO.exists(scene.path("new")))
     }
 
     @Test(arguments: ["../../evil", "/etc/evil", "tls/../x", "run/signer.sock", "user_ca"])

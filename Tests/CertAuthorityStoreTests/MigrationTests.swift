@@ -29,7 +29,7 @@ struct MigrationTests {
         }
         try Schema.migrator.migrate(pool, upTo: version)
         let drafts = try (0..<Self.entryCount).map { number in
-            try number % 7 == 0 ? Sample.revocation(UInt64(number)) : Sample.draft("user-\(number)")
+            try number % 7 == 0 ? Sample.revocation(UInt64(number + 1)) : Sample.draft("user-\(number)")
         }
         try await pool.write { db in
             try db.execute(

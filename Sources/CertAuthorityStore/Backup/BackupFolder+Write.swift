@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import CertAuthority
+import CertAuthority
 import Foundation
 import GRDB
 import SSHWire
@@ -48,7 +48,7 @@ extension BackupFolder {
         sums[database] = try LargeFile.sum(path + "/" + database)
         let statement = Statement(
             version: version, made: milliseconds, origin: home.configuration.origin, entries: copied.size,
-            privateKeys: includingPrivateKeys)
+            privateKeys: includingPrivateKeys, files: sums.count + 1)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         for (name, bytes) in [

@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import CertAuthority
+import CertAuthority
 import Foundation
 import SSHWire
 
@@ -27,9 +27,11 @@ public struct BackupFolder: Sendable {
         public let entries: UInt64
         /// Whether private keys are in it.
         public let privateKeys: Bool
+        /// How many files there are beside this one: sums that were cut short are noticed by it.
+        public let files: Int
 
         enum CodingKeys: String, CodingKey {
-            case version, made, origin, entries
+            case version, made, origin, entries, files
             case privateKeys = "private_keys"
         }
     }
@@ -103,12 +105,21 @@ public struct BackupFolder: Sendable {
                 .file, "\(name): \(Self.statementFile) can't be read, or is of a newer version",
                 hint: "use the version of daypassd that made the backup, or a newer one")
         }
+        guard statement.files == sums.count - 1 else {
+            throw CertAuthorityError(
+                .file,
+                "\(name): \(Self.sumsFile) lists \(sums.count - 1) files beside \(Self.statementFile), which says "
+                    + "\(statement.files)", hint: "the backup is damaged or was changed: use another one")
+        }
         self.path = path
         self.statement = statement
     }
 
     /// The lines of `sha256sum`; names are those that a backup may hold, so none leads out of the folder.
     private static func parse(_ text: String, _ name: String) throws -> [String: String] {
+        guard text.hasSuffix("\n") else {
+            throw CertAuthorityError(.file, "\(name): \(sumsFile) is cut short")
+        }
         let known = Set(files.map(\.name) + [database, checkpoint, statementFile])
         var sums: [String: String] = [:]
         for line in text.split(separator: "\n") {
