@@ -62,7 +62,7 @@ let package = Package(
         .target(
             name: "CertAuthorityStore",
             dependencies: [
-                "CertAuthority", "SSHWire", "TransparencyLog",
+                "CertAuthority", "CSodium", "SSHWire", "TransparencyLog",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
@@ -170,7 +170,9 @@ let package = Package(
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(
             name: "InteropTests",
-            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass"]),
+            dependencies: [
+                "CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass", "daypassd",
+            ]),
     ]
 )
 
