@@ -62,7 +62,7 @@ let package = Package(
         .target(
             name: "CertAuthorityStore",
             dependencies: [
-                "CertAuthority", "SSHWire", "TransparencyLog",
+                "CertAuthority", "CSodium", "SSHWire", "TransparencyLog",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),

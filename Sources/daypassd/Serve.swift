@@ -50,7 +50,7 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
-        let sources = try SignInSources(settings, home: home, bindings: InMemoryIdentityBindings())
+        let sources = try SignInSources(settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
             providers: sources.providers, workloads: sources.workloads)
@@ -81,7 +81,13 @@ struct Serve: AsyncParsableCommand {
             logger.notice("ready", metadata: ["daypass.port": "\(port)"])
             Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
         }
-        try await application.runService()
+        do {
+            try await application.runService()
+        } catch {
+            await sources.shutDown()
+            throw error
+        }
+        await sources.shutDown()
     }
 
     private func serverCertificate(_ settings: ServerConfiguration) throws -> (chain: String, key: String) {

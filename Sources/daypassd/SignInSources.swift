@@ -11,24 +11,30 @@ import SSHWire
 struct SignInSources {
     let providers: [any SignInProvider]
     let workloads: [any WorkloadProvider]
+    private let fetchers: [HTTPFetcher]
 
     /// The largest file of certificates or with a secret, in bytes.
     private static let maximumBytes = 1 << 20
 
     init(_ settings: ServerConfiguration, home: ServerHomeOptions, bindings: any IdentityBindings) throws {
-        providers = try settings.providers.map { provider in
-            IdentityProvider(
-                try Self.configuration(provider, home),
-                http: try Self.fetcher(provider.authoritiesFile, home), bindings: bindings,
-                clock: unixTimeNow)
+        // Every setting is read before the first connection is prepared.
+        let people = try settings.providers.map { try Self.configuration($0, home) }
+        let issuers = try settings.workloads.map { try Self.configuration($0) }
+        let authorities = settings.providers.map(\.authoritiesFile) + settings.workloads.map(\.authoritiesFile)
+        fetchers = try authorities.map { try Self.fetcher($0, home) }
+        providers = zip(people, fetchers).map { configuration, fetcher in
+            IdentityProvider(configuration, http: fetcher, bindings: bindings, clock: unixTimeNow)
         }
+        // A token that is used twice across a restart is the price of memory: it starts a session for the key of
+        // whoever holds it, as it would have the first time, and its life is minutes.
         let spent = InMemorySpentTokens()
-        workloads = try settings.workloads.map { workload in
-            WorkloadIssuer(
-                try Self.configuration(workload), http: try Self.fetcher(workload.authoritiesFile, home),
-                spentTokens: spent, clock: unixTimeNow)
+        workloads = zip(issuers, fetchers.dropFirst(people.count)).map { configuration, fetcher in
+            WorkloadIssuer(configuration, http: fetcher, spentTokens: spent, clock: unixTimeNow)
         }
     }
+
+    /// Closes the connections to all of them.
+    func shutDown() async { for fetcher in fetchers { try? await fetcher.shutDown() } }
 
     private static func configuration(
         _ settings: ProviderSettings, _ home: ServerHomeOptions

@@ -13,13 +13,14 @@ actor KeySource {
 
     private var metadata: Kept<ProviderMetadata>?
     private var keySet: Kept<KeySet>?
-    /// When keys were asked for last, with or without success.
+    /// When each was asked for last, with or without success.
+    private var metadataAskedAt: UnixTime?
     private var keysAskedAt: UnixTime?
     private var isAsking = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    /// How long keys are not asked for again because a token names one that is not known, in seconds: anybody can make
-    /// up names.
+    /// How long a provider that is down is not asked again while there is something good to go on with, and keys are not
+    /// because a token names one that is not known, in seconds: anybody can make up names.
     static let refetchPause: UInt64 = 30
 
     init(issuer: ProviderURL, http: any HTTPFetching, clock: @escaping @Sendable () -> UnixTime) {
@@ -53,27 +54,32 @@ actor KeySource {
         let set = try await freshKeys()
         do {
             return try set.verifier(for: header, algorithm: algorithm)
-        } catch  where error.code == .key && mayAskForKeys {
+        } catch {
             // The provider may have a new key since.
+            guard error.code == .key, isPauseOver(since: keysAskedAt) else { throw error }
             return try await fetchKeys().verifier(for: header, algorithm: algorithm)
         }
     }
 
-    private var mayAskForKeys: Bool {
-        guard let asked = keysAskedAt else { return true }
+    private func isPauseOver(since asked: UnixTime?) -> Bool {
+        guard let asked else { return true }
         let now = clock()
         return asked > now || now.seconds - asked.seconds >= Self.refetchPause
     }
 
     private func freshMetadata() async throws(SignInError) -> ProviderMetadata {
-        if let metadata, metadata.isFresh(at: clock()) { return metadata.value }
+        if let metadata {
+            if metadata.isFresh(at: clock()) { return metadata.value }
+            if metadata.isGood(at: clock()), !isPauseOver(since: metadataAskedAt) { return metadata.value }
+        }
+        metadataAskedAt = clock()
         do {
             let url = try ProviderMetadata.url(of: issuer)
             let fetched = try ProviderMetadata(parsing: try await body(of: url), issuer: issuer)
             metadata = Kept(value: fetched, fetchedAt: clock())
             return fetched
-        } catch  where error.code == .unreachable {
-            guard let metadata, metadata.isGood(at: clock()) else { throw error }
+        } catch {
+            guard error.code == .unreachable, let metadata, metadata.isGood(at: clock()) else { throw error }
             return metadata.value
         }
     }
@@ -82,7 +88,7 @@ actor KeySource {
         if let keySet {
             if keySet.isFresh(at: clock()) { return keySet.value }
             // A provider that is down is not asked for every token.
-            if keySet.isGood(at: clock()), !mayAskForKeys { return keySet.value }
+            if keySet.isGood(at: clock()), !isPauseOver(since: keysAskedAt) { return keySet.value }
         }
         return try await fetchKeys()
     }
@@ -94,8 +100,8 @@ actor KeySource {
             let fetched = try await KeySet(parsing: try await body(of: url), from: url)
             keySet = Kept(value: fetched, fetchedAt: clock())
             return fetched
-        } catch  where error.code == .unreachable {
-            guard let keySet, keySet.isGood(at: clock()) else { throw error }
+        } catch {
+            guard error.code == .unreachable, let keySet, keySet.isGood(at: clock()) else { throw error }
             return keySet.value
         }
     }

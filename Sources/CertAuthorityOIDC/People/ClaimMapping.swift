@@ -11,12 +11,14 @@ enum ClaimMapping {
         "exp", "nbf", "iat", "auth_time", "nonce", "jti", "at_hash", "c_hash", "s_hash", "sid",
     ]
 
-    /// All claims but those about the token itself.
+    /// All claims but those about the token itself, and an address that nobody verified: a rule about `email` must not
+    /// let in who only says that it is theirs.
     ///
     /// - Throws: `.form` when two names are the same letters in two spellings: which of them counted would be chance.
     static func claims(of claims: TokenClaims) throws(SignInError) -> Claim {
         guard case .mapping(let all) = try claim(claims.all) else { return .mapping([:]) }
-        return .mapping(all.filter { !tokensOwn.contains($0.key) })
+        return .mapping(
+            all.filter { !tokensOwn.contains($0.key) && (claims.isEmailVerified || $0.key != "email") })
     }
 
     private static func claim(_ value: JSONValue) throws(SignInError) -> Claim {

@@ -5,8 +5,8 @@ public import CertAuthority
 import ControlProtocol
 public import SSHWire
 
-/// Signs people in by an OpenID Connect provider: by code and browser on this machine
-/// (``beginCode(redirectURI:)``), by browser on another (``beginDevice()``), or by a token that they have already.
+/// Signs people in by an OpenID Connect provider: by code and browser on their own machine
+/// (``beginCode(redirectURI:)``), or by a browser on another (``beginDevice()``).
 ///
 /// Whoever holds the client secret runs it: the control plane. What a person's own program sees is an address to open, a
 /// code to show and, after a redirect to its loopback port, a code to pass on.
