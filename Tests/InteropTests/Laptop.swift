@@ -133,7 +133,7 @@ final class ControlScene {
 
     /// How many times sshd has let a certificate of alice's in.
     var certificateLogins: Int {
-        server.log.split(separator: "\n").count {
+        server.log.split(whereSeparator: \.isNewline).count {
             $0.contains("Accepted publickey") && $0.contains("ID alice@example.com#")
         }
     }

@@ -40,22 +40,23 @@ struct MatchExecTests {
     @Test(arguments: clients) func attack66_namesReachNoShellUnquoted(client: Client) throws {
         let scene = try MatchExecScene(client)
         // The nearest good names get through, so that the others' absence means something.
-        #expect(try scene.calls(host: "web1", login: "deploy") == [["web1", "deploy"]])
+        #expect(
+            try scene.calls(host: "web1.example.com", login: "deploy") == [["web1.example.com", "deploy"]])
         #expect(try scene.calls(host: "elsewhere", login: "deploy").isEmpty)
         for name in Self.hostile {
             // As people type them, and as configurations say them, which ssh looks at less.
             for call in try scene.calls(host: "\(name).example.com", login: "deploy") {
                 #expect(call == ["\(name).example.com", "deploy"], "\(call)")
             }
-            for call in try scene.calls(host: "web1", login: name) {
-                #expect(call == ["web1", name], "\(call)")
+            for call in try scene.calls(host: "web1.example.com", login: name) {
+                #expect(call == ["web1.example.com", name], "\(call)")
             }
             guard !name.contains("\n") else { continue }
             for call in try scene.calls(configured: "HostName", name + ".example.com") {
                 #expect(call[1] == Running.userName && !call[0].isEmpty, "\(name): \(call)")
             }
             for call in try scene.calls(configured: "User", name) {
-                #expect(call == ["web1", name], "\(call)")
+                #expect(call == ["web1.example.com", name], "\(call)")
             }
         }
         #expect(try scene.leftovers().isEmpty)
@@ -74,7 +75,6 @@ private final class MatchExecScene {
         let plane = try PrivateControlPlane(rules: ControlScene.rules())
         laptop = try Laptop(withAgent: false)
         try laptop.logIn(to: plane, key: plane.adminKey)
-        try laptop.daypass(["hosts", "add", "web1"]).orThrow("hosts add")
         try laptop.daypass(["ssh-config", "install", "--file", laptop.config]).orThrow("install")
         // NUL behind each argument, and a byte that ends a call: no argument has either.
         let recorder = try laptop.folder.write(
@@ -112,9 +112,10 @@ private final class MatchExecScene {
 
     func calls(configured keyword: String, _ value: String) throws -> [[String]] {
         let quoted = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-        try laptop.folder.write(plain + "Host web1 alias\n    \(keyword) \"\(quoted)\"\n", to: "config")
+        try laptop.folder.write(
+            plain + "Host web1.example.com alias\n    \(keyword) \"\(quoted)\"\n", to: "config")
         defer { _ = try? laptop.folder.write(plain, to: "config") }
-        return try calls([keyword == "User" ? "web1" : "alias"])
+        return try calls([keyword == "User" ? "web1.example.com" : "alias"])
     }
 
     /// What hostile names have made.
