@@ -167,11 +167,14 @@ let package = Package(
                 "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "SSHWire", "TestSupport",
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
+        .testTarget(
+            name: "ControlClientTests",
+            dependencies: ["CertAuthority", "ControlClient", "ControlProtocol", "SSHWire", "TestSupport"]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass", "daypassd",
+                "CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog", "TestSupport", "daypass", "daypassd",
             ]),
     ]
 )

@@ -20,4 +20,13 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
         case .problem(let problem): problem.detail
         }
     }
+
+    /// True where the same request may succeed later: nobody answered, or the server can't just now.
+    public var isPassing: Bool {
+        switch self {
+        case .unreachable: true
+        case .untrustedServer, .notUnderstood: false
+        case .problem(let problem): problem.code.status >= 500 || problem.code == .tooManyRequests
+        }
+    }
 }

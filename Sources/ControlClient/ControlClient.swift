@@ -148,6 +148,6 @@ public struct ControlClient: Sendable {
             return .untrustedServer(
                 "\(server.authority): its certificate is not one that is trusted here")
         }
-        return .unreachable("\(server.authority): \(text.escapedForTerminal)")
+        return .unreachable("\(server.authority): \(Unreachable.reason(error))")
     }
 }

@@ -48,7 +48,8 @@ public final class LoopbackCallback: Sendable {
     /// - Throws: ``ClientError/unreachable(_:)`` when none comes within `seconds`.
     public func answer(within seconds: Int64) async throws -> Answer {
         let timeout = channel.eventLoop.scheduleTask(in: .seconds(seconds)) { [promise] in
-            promise.fail(ClientError.unreachable("nobody came back from the browser within \(seconds) seconds"))
+            promise.fail(
+                ClientError.unreachable("nobody came back from the browser within \(seconds) seconds"))
         }
         defer {
             timeout.cancel()
@@ -69,7 +70,8 @@ private final class CallbackHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(let head) = unwrapInboundIn(data) else { return }
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard head.method == .GET, head.uri.utf8.count <= LoopbackCallback.maximumTargetBytes, parts.count == 2,
+        guard head.method == .GET, head.uri.utf8.count <= LoopbackCallback.maximumTargetBytes,
+            parts.count == 2,
             parts[0] == LoopbackCallback.path
         else { return respond(context, .notFound, "There is nothing here.") }
         var answer = LoopbackCallback.Answer()

@@ -65,7 +65,7 @@ public enum PinnedTrust {
             throw error
         } catch {
             promise.fail(error)
-            throw ClientError.unreachable("\(host):\(port): \("\(error)".escapedForTerminal)")
+            throw ClientError.unreachable("\(host):\(port): \(Unreachable.reason(error))")
         }
     }
 

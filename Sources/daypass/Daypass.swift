@@ -20,7 +20,8 @@ struct Daypass: AsyncParsableCommand {
         version: version,
         subcommands: [
             CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self, Login.self, Logout.self,
-            Status.self, SSHCommand.self, CertificateCommand.self, SSHConfigCommand.self, Policy.self, Keys.self,
+            Status.self, SSHCommand.self, CertificateCommand.self, SSHConfigCommand.self, Policy.self,
+            Keys.self,
             Hosts.self, Sessions.self,
         ])
 

@@ -11,7 +11,7 @@ struct Daypassd: AsyncParsableCommand {
         commandName: "daypassd",
         abstract: "The control plane of an SSH certificate authority.",
         discussion: """
-            Keeps keys, log, settings and policy in one folder: --home, else $DAYPASSD_HOME, else /var/lib/daypass.
+            Keeps keys, log, settings and policy in one folder: --home, else $DAYPASSD_HOME, else /var/lib/daypassd.
 
             Exit codes: 0 done, 1 failed, 3 the check's answer is no, 64 wrong arguments.
             """,

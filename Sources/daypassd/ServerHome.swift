@@ -12,7 +12,7 @@ import SSHWire
 struct ServerHomeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The folder (default: $DAYPASSD_HOME, else /var/lib/daypass).", valueName: "DIR"))
+            "The folder (default: $DAYPASSD_HOME, else /var/lib/daypassd).", valueName: "DIR"))
     var home: String?
 
     @Option(
@@ -22,7 +22,8 @@ struct ServerHomeOptions: ParsableArguments {
     var config: String?
 
     var folder: CAFolder {
-        CAFolder(home ?? environment("DAYPASSD_HOME").flatMap { $0.isEmpty ? nil : $0 } ?? "/var/lib/daypass")
+        CAFolder(
+            home ?? environment("DAYPASSD_HOME").flatMap { $0.isEmpty ? nil : $0 } ?? "/var/lib/daypassd")
     }
 
     var signerSocket: String { folder.path + "/run/signer.sock" }

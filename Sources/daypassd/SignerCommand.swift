@@ -12,8 +12,8 @@ struct SignerCommand: ParsableCommand {
         commandName: "signer",
         abstract: "Sign what the log records: the process that holds the CA keys.",
         discussion: """
-            daypassd serve starts one by itself. To run it as another user, start it as a service of its own, give \
-            that user read access to the database, and name its socket in daypassd.yaml (signer_socket).
+            daypassd serve starts one by itself. To run it as a service of its own, start it with the same folder and \
+            account, and name its socket in daypassd.yaml (signer_socket).
             """)
 
     @OptionGroup var home: ServerHomeOptions

@@ -76,9 +76,10 @@ public struct ServerConfiguration: Sendable, Hashable {
                 .configuration, "\(name): tls: certificate and key are given together or not at all")
         }
         hostPatterns = try root.list("host_patterns", maximum: Self.maximumNames) ?? []
-        if hostPatterns.contains("*") {
+        if let all = hostPatterns.first(where: { $0.utf8.allSatisfy("*?.!".utf8.contains) }) {
             throw CertAuthorityError(
-                .configuration, "\(name): host_patterns: \"*\" would let the host CA speak for every host",
+                .configuration,
+                "\(name): host_patterns: \"\(all)\" would let the host CA speak for every host",
                 hint: "name the domains of your hosts, for example \"*.example.com\"")
         }
         if let text = setting("session_lifetime", try root.text("session_lifetime")) {

@@ -38,6 +38,7 @@ struct ClientState {
     private var rootFile: String { folder + "/root.pem" }
     private var sessionFile: String { folder + "/session.json" }
     private var sessionKeyFile: String { folder + "/session.key" }
+    private var loginKeyFile: String { folder + "/login_key" }
     /// The known_hosts file with the host CA.
     var knownHosts: String { folder + "/known_hosts" }
     /// The lines for ssh that `ssh-config install` includes.
@@ -79,12 +80,12 @@ struct ClientState {
         try write(
             .object([.init("url", .string(server.address.url)), .init("info", server.info.json)]),
             to: serverFile)
-        var lines = ""
-        // Scoped: the host CA speaks for the hosts of this authority and no others.
-        if !server.info.hostPatterns.isEmpty {
-            lines =
-                "@cert-authority \(server.info.hostPatterns.joined(separator: ",")) \(server.info.hostAuthority.text) daypass\n"
-        }
+        // Scoped: the host CA speaks for the hosts of this authority and no others (attack row 64).
+        let patterns = server.info.hostPatterns.filter(HostPattern.isUsable)
+        let lines =
+            patterns.isEmpty
+            ? ""
+            : "@cert-authority \(patterns.joined(separator: ",")) \(server.info.hostAuthority.text) daypass\n"
         try FileIO.write(lines, to: knownHosts, mode: 0o600)
     }
 
@@ -110,16 +111,26 @@ struct ClientState {
 
     /// The session, which must be there.
     func openSession() throws -> Session {
-        guard let session = try session() else {
-            throw Failure("you are not logged in", hint: "daypass login")
-        }
-        return session
+        if let session = try session() { return session }
+        _ = try server()
+        throw Failure(
+            FileIO.exists(sessionFile) ? "your session is over" : "you are not logged in",
+            hint: "daypass login")
     }
 
-    func save(_ session: Session) throws {
+    /// - Parameter loginKey: the fingerprint of the key that proved who one is; nil where a provider did.
+    func save(_ session: Session, loginKey: String?) async throws {
         try FileIO.makeSecretFolder(folder)
+        let lock = try await StateLock(folder + "/lock")
+        defer { lock.release() }
+        if let loginKey { try FileIO.write(loginKey + "\n", to: loginKeyFile, mode: 0o600) }
         try FileIO.writeSecret(try session.key.openSSHFile(passphrase: nil), to: sessionKeyFile)
         try write(session.info.json, to: sessionFile)
+    }
+
+    /// The fingerprint of the key that was last logged in by, to be tried first.
+    var loginKey: String? {
+        (try? text(loginKeyFile)).map { String($0.prefix { !$0.isNewline }) }
     }
 
     func forgetSession() {
@@ -186,5 +197,19 @@ extension ClientState {
             }
             return items
         }
+    }
+}
+
+/// Patterns of host names, as a server sends them: they become parts of ssh's files.
+enum HostPattern {
+    /// False for what is no pattern of names, and for one that every name matches.
+    static func isUsable(_ pattern: String) -> Bool {
+        !pattern.isEmpty
+            && pattern.utf8.allSatisfy { isNameByte($0) || ".-_:*?".utf8.contains($0) }
+            && pattern.utf8.contains(where: isNameByte)
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte)
     }
 }

@@ -20,6 +20,8 @@ struct Identities {
     /// A certificate that has less than this left is replaced when it is used, in seconds, or less than a third of its
     /// life: whatever is shorter.
     private static let renewalSeconds: UInt64 = 120
+    /// How far the server's clock may be ahead of this machine's, in seconds, as far as lifetimes go.
+    private static let clockTolerance: UInt64 = 120
 
     init(_ state: ClientState) { self.state = state }
 
@@ -53,29 +55,44 @@ struct Identities {
 
     /// Refuses what is no name of ours: it becomes part of a path.
     static func check(_ name: String) throws {
-        guard (16...128).contains(name.utf8.count),
-            name.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-        else { throw Failure(ExitStatus.usage, "the connection's name: hexadecimal digits expected") }
+        guard isName(name[...]) else {
+            throw Failure(ExitStatus.usage, "the connection's name: hexadecimal digits expected")
+        }
+    }
+
+    private static func isName(_ text: Substring) -> Bool {
+        (16...128).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     // MARK: Getting one
 
     /// The certificate for a connection: the one that is there while it lasts, else a new one.
     ///
-    /// Without a connection to the control plane, one that is still valid is used to its end.
-    func ready(_ name: String, _ wish: Wish, now: UnixTime) async throws -> Ready {
+    /// Where the control plane can't answer, one that is still valid is used to its end.
+    func ready(_ name: String, _ wish: Wish) async throws -> Ready {
         try Self.check(name)
-        let held = try? held(name, wish, now: now)
-        if let held, !Self.isDue(held, now: now) {
+        if let held = try? held(name, wish, now: unixTimeNow()), !Self.isDue(held, now: unixTimeNow()) {
+            return Ready(identityFile: path(name), certificate: held, issued: nil)
+        }
+        // Without a session there is nothing to wait for, and nowhere to write.
+        _ = try state.openSession()
+        try FileIO.makeSecretFolder(state.identities)
+        let lock = try await StateLock(path(name) + ".lock")
+        defer { lock.release() }
+        // Another process may have been here meanwhile.
+        let held = try? held(name, wish, now: unixTimeNow())
+        if let held, !Self.isDue(held, now: unixTimeNow()) {
             return Ready(identityFile: path(name), certificate: held, issued: nil)
         }
         do {
             return try await fetch(name, wish)
-        } catch ClientError.unreachable(let reason) {
-            guard let held else { throw ClientError.unreachable(reason) }
+        } catch let error as ClientError where error.isPassing {
+            guard let held else { throw error }
             Terminal.complain(
                 "warning",
-                "\(reason); going on with a certificate that is valid until \(held.fields.validBefore)")
+                "\(error.description.escapedForTerminal); going on with a certificate that is valid until "
+                    + "\(held.fields.validBefore)")
             return Ready(identityFile: path(name), certificate: held, issued: nil)
         }
     }
@@ -107,8 +124,6 @@ struct Identities {
     private func fetch(_ name: String, _ wish: Wish) async throws -> Ready {
         let key = try PrivateKey.generate(.ed25519, comment: "daypass \(wish.login)")
         let (certificate, issued) = try await certificate(on: key.publicKey, wish)
-        try FileIO.makeSecretFolder(state.folder)
-        try FileIO.makeSecretFolder(state.identities)
         purge()
         let file = path(name)
         let inAgent = try Self.addToAgent(key, certificate)
@@ -130,45 +145,16 @@ struct Identities {
         let answer = try await state.ask(
             "POST", "/v1/certificates", request.json, idempotencyKey: UUID().uuidString.lowercased())
         let issued = try IssuedCertificate(json: answer)
-        guard case .certificate(let certificate) = try PublicKeyLine(issued.certificate).content else {
-            throw Failure("the control plane sent a key instead of a certificate")
-        }
-        try Self.check(certificate, key, wish, issued, try state.server().info.userAuthority)
-        return (certificate, issued)
-    }
-
-    private static func check(
-        _ certificate: Certificate, _ key: PublicKey, _ wish: Wish, _ issued: IssuedCertificate,
-        _ authority: PublicKey
-    ) throws {
-        let fields = certificate.fields
-        func refuse(_ reason: String) -> Failure {
-            Failure(
-                "the certificate that came is not what was asked for: \(reason)",
-                hint: "it was thrown away; tell whoever runs the control plane")
-        }
-        try certificate.verifySignature()
-        guard fields.key == key else { throw refuse("it is on another key") }
-        guard fields.kind == .user else { throw refuse("it is a \(fields.kind.name) certificate") }
-        guard fields.signatureKey == authority else { throw refuse("another authority signed it") }
-        guard !fields.principals.isEmpty,
-            fields.principals.allSatisfy({ principal in
-                principal.string == wish.login || principal.string.hasPrefix(wish.login + "@")
-            })
-        else {
-            throw refuse(
-                "principals \(fields.principals.map(\.string.escapedForTerminal).joined(separator: ", "))")
-        }
-        if let lifetime = wish.lifetime, fields.validBefore.seconds > unixTimeNow().seconds + lifetime + 60 {
-            throw refuse("it is valid until \(fields.validBefore)")
-        }
-        if let permissions = wish.permissions {
-            let allowed = Set(permissions.compactMap { Permission(rawValue: $0)?.extensionName })
-            let granted = Permission.allCases.map(\.extensionName).filter { name in
-                fields.extensions.contains { $0.name == name }
-            }
-            guard allowed.isSuperset(of: granted) else { throw refuse("it permits more") }
-        }
+        let now = unixTimeNow()
+        let session = try state.openSession()
+        // The clocks of the two machines may differ.
+        let asked = wish.lifetime.flatMap { now.adding($0) }?.adding(Self.clockTolerance)
+        let ends = UnixTime(seconds: UInt64(clamping: session.info.expires))
+        let expected = ExpectedCertificate(
+            key: key, login: wish.login, authority: try state.server().info.userAuthority,
+            latestEnd: min(asked ?? ends, ends),
+            permissions: wish.permissions.map { Set($0.compactMap(Permission.init(rawValue:))) })
+        return (try expected.verified(issued.certificate), issued)
     }
 
     // MARK: The agent
@@ -208,22 +194,24 @@ struct Identities {
     /// Removes what has expired.
     private func purge() {
         let now = unixTimeNow()
-        for (name, certificate) in all() where now >= certificate.fields.validBefore { removeFiles(name) }
+        for (name, certificate) in all() where now >= certificate.fields.validBefore {
+            // Not the lock: somebody may hold it.
+            for suffix in ["", ".pub", "-cert.pub"] { FileIO.remove(path(name) + suffix) }
+        }
     }
 
-    func removeAll() throws {
-        for (name, certificate) in all() {
+    func removeAll() {
+        for (_, certificate) in all() {
             if let socket = Self.agentSocket, let agent = try? AgentSocket(path: socket, timeout: .seconds(5))
             {
                 var client = AgentClient(agent)
                 // It may have forgotten it by itself.
                 try? client.remove(.certificate(certificate))
             }
-            removeFiles(name)
         }
-    }
-
-    private func removeFiles(_ name: String) {
-        for file in [path(name), path(name) + ".pub", path(name) + "-cert.pub"] { FileIO.remove(file) }
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: state.identities)) ?? []
+        where Self.isName(file.prefix { $0 != "." && $0 != "-" }) {
+            FileIO.remove(path(file))
+        }
     }
 }

@@ -64,13 +64,13 @@ struct Login: AsyncParsableCommand {
         let server = try await reach(state)
         try state.save(server)
         let sessionKey = try PrivateKey.generate(.ed25519, comment: "daypass session")
-        let info = try await server.withClient { client in
+        let (info, loginKey) = try await server.withClient { client in
             if let provider = try chosenProvider(server.info) {
-                return try await signIn(client, provider, sessionKey.publicKey)
+                return (try await signIn(client, provider, sessionKey.publicKey), String?.none)
             }
-            return try await logIn(client, server.info, sessionKey)
+            return try await logIn(client, server.info, sessionKey, first: state.loginKey)
         }
-        try state.save(ClientState.Session(info: info, key: sessionKey))
+        try await state.save(ClientState.Session(info: info, key: sessionKey), loginKey: loginKey)
         guard format.format == .text else { return Terminal.say(info.json.text) }
         let left = info.expires - Int64(clamping: unixTimeNow().seconds)
         Terminal.say("logged in to \(server.address) as \(info.identity.escapedForTerminal)")
@@ -133,13 +133,17 @@ struct Login: AsyncParsableCommand {
         return try await login.byToken(token)
     }
 
+    /// Shows one key after the other, each with its signature: a server that told which keys it knows would tell
+    /// anybody.
+    ///
+    /// - Parameter first: the fingerprint of the key to begin with.
     private func logIn(
-        _ client: ControlClient, _ server: ServerInfo, _ sessionKey: PrivateKey
-    ) async throws -> SessionInfo {
+        _ client: ControlClient, _ server: ServerInfo, _ sessionKey: PrivateKey, first: String?
+    ) async throws -> (SessionInfo, loginKey: String?) {
         guard server.loginMethods.contains("keys") else {
             throw Failure("this control plane takes no enrolled keys")
         }
-        let signers = try LoginKey.candidates(key)
+        let signers = try LoginKey.candidates(key, first: first)
         var refusal: (any Error)?
         for signer in signers {
             let challenge = try LoginChallenge(
@@ -152,11 +156,16 @@ struct Login: AsyncParsableCommand {
                 signature: signature.armoured)
             do {
                 let answer = try await client.send("POST", "/v1/login/keys", request.json)
-                return try SessionInfo(json: answer ?? .null)
+                return (try SessionInfo(json: answer ?? .null), signer.publicKey.fingerprint)
             } catch ClientError.problem(let problem) where problem.code == .loginRefused {
                 // Another of the agent's keys may be the enrolled one.
                 refusal = refusal ?? ClientError.problem(problem)
             }
+        }
+        if signers.count > 1, case ClientError.problem(let problem)? = refusal {
+            throw Failure(
+                "none of the ssh-agent's \(signers.count) keys that were tried is enrolled here",
+                hint: problem.hint?.escapedForTerminal)
         }
         throw refusal
             ?? Failure(
@@ -166,15 +175,17 @@ struct Login: AsyncParsableCommand {
 
 /// A key that somebody may be known by.
 struct LoginKey {
-    private let publicKey: PublicKey
+    let publicKey: PublicKey
     /// Nil when the ssh-agent holds it.
     private let privateKey: PrivateKey?
 
     /// The most keys of an agent that are tried.
     private static let maximumTried = 8
 
-    /// The key of a file, or every plain key of the ssh-agent.
-    static func candidates(_ path: String?) throws -> [LoginKey] {
+    /// The key of a file, or plain keys of the ssh-agent.
+    ///
+    /// - Parameter first: the fingerprint of the agent's key to begin with.
+    static func candidates(_ path: String?, first: String?) throws -> [LoginKey] {
         guard let path else {
             var client = AgentClient(
                 try AgentSocket(path: try AgentKeySource.socketPath(), timeout: .seconds(10)))
@@ -182,7 +193,10 @@ struct LoginKey {
                 guard case .key(let key)? = identity.known else { return nil }
                 return LoginKey(publicKey: key, privateKey: nil)
             }
-            return Array(held.prefix(maximumTried))
+            let ordered =
+                held.filter { $0.publicKey.fingerprint == first }
+                + held.filter { $0.publicKey.fingerprint != first }
+            return Array(ordered.prefix(maximumTried))
         }
         if let key = try? PublicKeyFile.read(path) { return [LoginKey(publicKey: key, privateKey: nil)] }
         let contents = try FileIO.readSecret(path, maximumBytes: CAHome.maximumKeyFileBytes)
@@ -222,7 +236,7 @@ struct Logout: AsyncParsableCommand {
         if had {
             do { try await state.ask("DELETE", "/v1/session") } catch { problem = error }
         }
-        try Identities(state).removeAll()
+        Identities(state).removeAll()
         state.forgetSession()
         if let problem {
             Terminal.complain(

@@ -59,7 +59,8 @@ struct ProviderLogin {
         Terminal.note("this login is for the key \(sessionKey.fingerprint)")
         let answer = try await callback.answer(within: Self.patience)
         let completion = CodeCompletion(
-            id: pending.id, code: answer.code, state: answer.state, issuer: answer.issuer, error: answer.error)
+            id: pending.id, code: answer.code, state: answer.state, issuer: answer.issuer, error: answer.error
+        )
         return try SessionInfo(
             json: try await client.send("POST", "/v1/login/code/complete", completion.json) ?? .null)
     }

@@ -21,7 +21,10 @@ struct SSHCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ssh",
         abstract: "Get a certificate for a host and run ssh with it.",
-        discussion: "What follows the host goes to ssh as it is: options first, then a command.")
+        discussion: """
+            What follows the host goes to ssh as it is: options first, then a command. Account and port are what ssh's own \
+            configuration says, unless they are given.
+            """)
 
     @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))
     var reason: String?
@@ -38,31 +41,33 @@ struct SSHCommand: AsyncParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("What ssh gets.", valueName: "ARGS"))
     var arguments: [String] = []
 
+    /// Set for the ssh that this runs, so that its configuration asks for no second certificate.
+    static let preparedVariable = "DAYPASS_PREPARED"
+
     func run() async throws {
         let state = try ClientState()
-        var (name, user) = (host, login)
+        var (name, user) = (Substring(host), login)
         if let at = host.lastIndex(of: "@") {
             user = String(host[..<at])
-            name = String(host[host.index(after: at)...])
+            name = host[host.index(after: at)...]
         }
-        guard let user = user ?? environment("USER") else {
-            throw Failure(ExitStatus.usage, "whose account on \(name.escapedForTerminal)?", hint: "-l LOGIN")
-        }
-        guard !name.isEmpty, !name.hasPrefix("-"), !user.hasPrefix("-") else {
+        guard !name.isEmpty, !name.hasPrefix("-"), user?.hasPrefix("-") != true else {
             throw Failure(ExitStatus.usage, "\(host.escapedForTerminal): no host")
         }
-        let identity = Identities.name(host: name, port: port.map(String.init) ?? "", login: user)
+        _ = unsafe setenv(Self.preparedVariable, "1", 1)
+        let asked =
+            (user.map { ["-l", $0] } ?? []) + (port.map { ["-p", String($0)] } ?? []) + [String(name)]
+            + arguments
+        let resolved = try SSHResolution(asked)
+        let identity = Identities.name(
+            host: resolved.hostName, port: resolved.port, login: resolved.user)
         let ready = try await Identities(state).ready(
-            identity, Identities.Wish(host: name, login: user, reason: reason), now: unixTimeNow())
-        var command = [
-            "ssh", "-o", "IdentityFile=\(ready.identityFile)", "-o", "IdentitiesOnly=yes", "-o",
-            "UserKnownHostsFile=~/.ssh/known_hosts \(state.knownHosts)", "-l", user,
-        ]
-        if let port { command += ["-p", String(port)] }
-        let passed = arguments.first == "--" ? Array(arguments.dropFirst()) : arguments
-        let options = passed.prefix { $0.hasPrefix("-") }
-        command += options + ["--", name] + passed.dropFirst(options.count)
-        try Self.execute(command)
+            identity, Identities.Wish(host: String(name), login: resolved.user, reason: reason))
+        try Self.execute(
+            [
+                "ssh", "-o", "IdentityFile=\"\(ready.identityFile)\"", "-o", "IdentitiesOnly=yes", "-o",
+                "GlobalKnownHostsFile=/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 \"\(state.knownHosts)\"",
+            ] + asked)
     }
 
     /// Becomes `command`.
@@ -93,7 +98,7 @@ struct CertificateCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Permit only these, of what the policy gives (repeatable).", valueName: "PERMISSION"))
+            "Permit only these, of what the policy gives, or none (repeatable).", valueName: "PERMISSION"))
     var permit: [String] = []
 
     @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))
@@ -109,7 +114,7 @@ struct CertificateCommand: AsyncParsableCommand {
         let wish = Identities.Wish(
             host: host, login: login,
             lifetime: try valid.map { text in try parseTimeSpan(text, field: "--valid") },
-            permissions: permit.isEmpty ? nil : permit, reason: reason)
+            permissions: permit.isEmpty ? nil : permit.filter { $0 != "none" }, reason: reason)
         let (certificate, issued) = try await Identities(state).certificate(
             on: try PublicKeyFile.read(key), wish)
         guard let output else { return Terminal.say(issued.certificate) }

@@ -30,18 +30,26 @@ struct SSHConfigFiles {
     init(_ state: ClientState, main: String?) throws {
         self.state = state
         if let main {
-            self.main = main
+            self.main = Self.resolved(main)
         } else {
             guard let home = environment("HOME"), home.hasPrefix("/") else {
                 throw Failure(ExitStatus.usage, "HOME is not set", hint: "name the file with --file")
             }
-            self.main = home + "/.ssh/config"
+            self.main = Self.resolved(home + "/.ssh/config")
         }
+    }
+
+    /// Where a link leads, so that it stays one when the file is replaced.
+    private static func resolved(_ path: String) -> String {
+        URL(filePath: path).resolvingSymlinksInPath().path
     }
 
     private var block: String { "\(Self.mark)\nInclude \"\(state.sshConfig)\"\n\n" }
 
-    /// What is included: for hosts of the control plane, ask for a certificate and use it.
+    /// What is included: for hosts of the control plane, the host CA, and a certificate that is asked for in time.
+    ///
+    /// `final` makes ssh read its configuration twice, and looks at what it has made up of `HostName`, `User` and
+    /// `Port`, wherever they stand. A name counts as it was typed, else as `HostName` says it.
     ///
     /// - Parameters:
     ///   - program: this program's path.
@@ -49,17 +57,26 @@ struct SSHConfigFiles {
     func included(program: String, patterns: [String]) throws -> String {
         for path in [program, state.folder] where !Self.isPlain(path) {
             throw Failure(
-                "\(path.escapedForTerminal): a path without blanks, quotes, backslashes and % is needed in ssh's configuration"
-            )
+                "\(path.escapedForTerminal): ssh's configuration takes a path of letters, digits and /._+@,:=- only",
+                hint: path == program ? nil : "choose another place with DAYPASS_STATE")
         }
-        // A shell sees the names that somebody typed. Those with a quote or a backslash never get there, so that none
-        // can end the quotes around them, in a POSIX shell or in fish.
-        return """
-            # Written by daypass ssh-config install; it will be written anew.
-            Match host "\(patterns.joined(separator: ","))" !host "*'*,*\\\\*" !user "*'*,*\\\\*" exec "\(program) ssh-config prepare --state '\(state.folder)' --name %C --port %p -- '%h' '%r'"
+        let names = patterns.joined(separator: ",")
+        // A shell sees names that somebody typed, or that came in a link. Those with a quote or a backslash never get
+        // there, so that nothing ends the quotes around them, in a POSIX shell or in fish (attack row 66).
+        let unquotable = #""*'*,*\*""#
+        func block(_ which: String, _ name: String, _ token: String) -> String {
+            """
+            Match final \(which) !\(name) \(unquotable) !user \(unquotable) exec "'\(program)' ssh-config prepare --state '\(state.folder)' --name %C -- '\(token)' '%r'"
                 IdentityFile "\(state.identities)/%C"
                 IdentitiesOnly yes
-                UserKnownHostsFile "~/.ssh/known_hosts" "\(state.knownHosts)"
+            """
+        }
+        return """
+            # Written by daypass ssh-config install; it will be written anew.
+            Match host "\(names)"
+                GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 "\(state.knownHosts)"
+            \(block(#"originalhost "\#(names)""#, "originalhost", "%n"))
+            \(block(#"!originalhost "\#(names)" host "\#(names)""#, "host", "%h"))
 
             """
     }
@@ -67,7 +84,8 @@ struct SSHConfigFiles {
     private static func isPlain(_ path: String) -> Bool {
         path.hasPrefix("/")
             && path.utf8.allSatisfy { byte in
-                (0x21...0x7e).contains(byte) && !"'\"\\%$`~*?".utf8.contains(byte)
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                    || "/._+@,:=-".utf8.contains(byte)
             }
     }
 
@@ -139,13 +157,7 @@ struct SSHConfigInstall: AsyncParsableCommand {
             let host = try HostInfo(json: item)
             patterns += [host.id] + host.names
         }
-        let usable = patterns.filter { pattern in
-            !pattern.isEmpty
-                && pattern.utf8.allSatisfy { byte in
-                    (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte)
-                        || ".-_:*?".utf8.contains(byte)
-                }
-        }
+        let usable = patterns.filter(HostPattern.isUsable)
         guard !usable.isEmpty else {
             throw Failure("there is no host that you may reach", hint: "daypass status shows what there is")
         }
@@ -189,15 +201,16 @@ struct SSHConfigPrepare: AsyncParsableCommand {
 
     @Option var state: String
     @Option var name: String
-    @Option var port: String
     @Argument var host: String
     @Argument var login: String
 
     func run() async throws {
+        // `daypass ssh` has a certificate already.
+        if environment(SSHCommand.preparedVariable) != nil { throw ExitCode(ExitStatus.failed) }
         let state = ClientState(folder: state)
         do {
             _ = try await Identities(state).ready(
-                name, Identities.Wish(host: host, login: login), now: unixTimeNow())
+                name, Identities.Wish(host: host, login: login))
         } catch {
             // ssh goes on without: whoever has another way in keeps it.
             let failure = Failure(describing: error, root: Daypass.self, translate: Failure.translate)

@@ -10,7 +10,7 @@ import SSHWire
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show who you are, what you hold, and what you may reach.", aliases: ["whoami"])
+        abstract: "Show who you are, what you hold, and what you may reach.")
 
     @OptionGroup var format: FormatOptions
 

@@ -50,7 +50,20 @@ extension Failure {
             self.init(
                 isRefusal ? ExitStatus.refused : ExitStatus.failed,
                 reasons.map(\.escapedForTerminal).joined(separator: "; "),
-                hint: problem.hint?.escapedForTerminal)
+                hint: problem.hint?.escapedForTerminal ?? Self.hint(problem))
+        }
+    }
+
+    /// What to do about a refusal by policy.
+    private static func hint(_ problem: Problem) -> String? {
+        switch problem.code {
+        case .denied where problem.reasons.contains { $0.contains("--reason") }:
+            "daypass ssh --reason WHY HOST"
+        case .denied where problem.reasons.contains { $0.contains("daypass ") }: nil
+        case .denied: "daypass status lists what you may reach"
+        case .needsLogin: "daypass login"
+        case .needsApproval: "ask somebody who may approve it"
+        default: nil
         }
     }
 }
