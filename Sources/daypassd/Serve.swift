@@ -59,11 +59,13 @@ struct Serve: AsyncParsableCommand {
                 userAuthority: userKey, hostAuthority: hostKey,
                 loginMethods: settings.takesEnrolledKeys ? [Person.enrolledKeys] : [],
                 hostPatterns: settings.hostPatterns),
-            names: settings.names)
+            names: settings.names, limits: RequestLimits(settings.limits, clock: millisecondsNow))
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address
         server.port = settings.port
+        server.maximumConnections = settings.limits.connections
+        server.connectionsPerAddress = settings.limits.connectionsPerAddress
         var services: [any Service] = [
             PolicyReload(
                 read: { try home.policy(settings) },
