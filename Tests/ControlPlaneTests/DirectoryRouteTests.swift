@@ -26,7 +26,8 @@ import Testing
                 TestRequest("GET", "/v1/sessions?all=true", by: alice),
             ] {
                 let answer = try await plane.send(request)
-                #expect(answer.status == 403 && answer.code == "denied", "\(request.method) \(request.target)")
+                #expect(
+                    answer.status == 403 && answer.code == "denied", "\(request.method) \(request.target)")
             }
             #expect(plane.authority.enrolledKeys.count == 1 && plane.authority.hosts.map(\.id) == ["web1"])
         }

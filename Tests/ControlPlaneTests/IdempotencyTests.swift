@@ -189,7 +189,8 @@ import Testing
                 statuses.append(try await plane.send(TestRequest("GET", "/nothing")).status)
                 statuses.append(try await plane.send(TestRequest("POST", "/v1/login/challenge")).status)
             }
-            #expect(statuses.prefix(12).allSatisfy { $0 != 429 } && statuses.suffix(4).allSatisfy { $0 == 429 })
+            #expect(
+                statuses.prefix(12).allSatisfy { $0 != 429 } && statuses.suffix(4).allSatisfy { $0 == 429 })
             #expect(try await plane.send(TestRequest("GET", "/v1/session", by: session)).status == 200)
         }
     }

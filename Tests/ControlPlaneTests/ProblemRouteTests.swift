@@ -48,7 +48,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [nil, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] as [String?])
+    @Test(
+        arguments: [nil, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""]
+            as [String?])
     func aBodyThatIsNotCalledJSONIsNotRead(type: String?) async throws {
         try await TestPlane.with { plane in
             let session = try await plane.parts.session()

@@ -50,7 +50,10 @@ import Testing
         #expect(MemoryLayout<ReplayWindow>.size <= 16)
         var window = ReplayWindow(after: 0)
         for number in UInt64(1)...10_000 { _ = window.spend(number) }
-        #expect(Mirror(reflecting: window).children.contains { ($0.value as? [UInt64])?.count == ReplayWindow.size })
+        #expect(
+            Mirror(reflecting: window).children.contains {
+                ($0.value as? [UInt64])?.count == ReplayWindow.size
+            })
     }
 }
 

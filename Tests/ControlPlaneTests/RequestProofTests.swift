@@ -84,7 +84,9 @@ import Testing
                 try RequestProof.signature(header: String(header.prefix(count)))
             }
         }
-        for bad in [RequestProof.signatureHeader(Array(bytes.dropLast())), header + ", " + header, " " + header] {
+        for bad in [
+            RequestProof.signatureHeader(Array(bytes.dropLast())), header + ", " + header, " " + header,
+        ] {
             #expect(throws: ControlProtocolError.self) { try RequestProof.signature(header: bad) }
         }
     }

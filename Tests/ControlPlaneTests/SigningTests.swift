@@ -23,7 +23,8 @@ import Testing
         }
     }
 
-    private func code(_ desk: SigningDesk, _ indexes: [UInt64], at now: UnixTime) -> CertAuthorityError.Code? {
+    private func code(_ desk: SigningDesk, _ indexes: [UInt64], at now: UnixTime) -> CertAuthorityError.Code?
+    {
         do throws(CertAuthorityError) {
             _ = try desk.sign(indexes, at: now)
             return nil
@@ -78,7 +79,9 @@ import Testing
         narrow.user = IssuancePolicy.Bounds(defaultLifetime: 60, maximumLifetime: 60)
         let signer = GuardedKeySigner(parts.signer.key)
         #expect(
-            code(SigningDesk(entries: entries, signers: [signer], policy: narrow), [last], at: parts.authority.now)
+            code(
+                SigningDesk(entries: entries, signers: [signer], policy: narrow), [last],
+                at: parts.authority.now)
                 == .invalidRequest)
         // What has expired is not signed either, so an old entry is worth nothing.
         let desk = SigningDesk(entries: entries, signers: [signer], policy: IssuancePolicy())
@@ -126,7 +129,8 @@ import Testing
         }
         let refusal = SigningAnswer(
             number: 7, result: .failure(CertAuthorityError(.key, "no \u{1b}[2J key")))
-        guard case .failure(let error) = try SigningAnswer(body: Array(refusal.frame.dropFirst(4)).span).result
+        guard
+            case .failure(let error) = try SigningAnswer(body: Array(refusal.frame.dropFirst(4)).span).result
         else {
             Issue.record("no failure")
             return

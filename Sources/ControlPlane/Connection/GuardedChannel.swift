@@ -43,7 +43,8 @@ struct GuardedChannel<Inner: ServerChildChannel>: ServerChildChannel {
         let address = channel.remoteAddress?.ipAddress.flatMap { try? IPAddress($0) }
         let network = RequestLimits.network(address)
         guard counts.enter(network) else {
-            logger.debug("too many connections", metadata: ["daypass.source": "\(address?.description ?? "")"])
+            logger.debug(
+                "too many connections", metadata: ["daypass.source": "\(address?.description ?? "")"])
             // Nothing is told: an answer would need a TLS handshake first, which is what is being saved.
             return channel.close().flatMap { channel.eventLoop.makeFailedFuture(ChannelError.eof) }
         }

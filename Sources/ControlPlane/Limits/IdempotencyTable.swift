@@ -25,25 +25,25 @@ final class IdempotencyTable: Sendable {
         let key: String
     }
 
-    private enum Entry {
+    fileprivate enum Entry {
         case underway([CheckedContinuation<Result<Answer, any Error>, Never>])
         case answered(Answer)
     }
 
-    private struct Kept {
+    fileprivate struct Kept {
         /// Method, path and digest of the body.
         let request: String
         let seconds: UInt64
         var entry: Entry
     }
 
-    private struct Owner {
+    fileprivate struct Owner {
         var wishes: [Wish: Kept] = [:]
         /// In the order in which they came.
         var order: [Wish] = []
     }
 
-    private struct State {
+    fileprivate struct State {
         var owners: [Identity: Owner] = [:]
         var count = 0
     }

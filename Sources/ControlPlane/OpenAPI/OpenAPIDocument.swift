@@ -45,7 +45,8 @@ enum OpenAPIDocument {
         .init("type", "apiKey"), .init("in", "header"), .init("name", "Signature"),
         .init(
             "description",
-            "HTTP message signature (RFC 9421) by the session's key, with Signature-Input and Content-Digest."),
+            "HTTP message signature (RFC 9421) by the session's key, with Signature-Input and Content-Digest."
+        ),
     ])
 
     private static func json(_ operation: Operation) -> JSONValue {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlProtocol
+import HTTPTypes
 
 extension Operation {
     /// All of them. A test compares them with the routes.

@@ -5,9 +5,9 @@ import ControlProtocol
 import HTTPTypes
 
 /// One thing that the API does: what the routes check before they look at anything, and what the API document says.
-struct Operation {
+struct Operation: Sendable {
     /// Who may ask for it.
-    enum Access {
+    enum Access: Sendable {
         case anybody
         /// Whoever is logged in.
         case session
@@ -15,7 +15,7 @@ struct Operation {
     }
 
     /// What comes back when all went well.
-    struct Answer {
+    struct Answer: Sendable {
         let status: Int
         let mediaType: String
         /// nil for text and bytes, and for no content.
@@ -37,7 +37,7 @@ struct Operation {
         static let nothing = Answer(status: 204, mediaType: "", schema: nil)
     }
 
-    struct Query {
+    struct Query: Sendable {
         let name: String
         let schema: Schema
         var isRequired = false

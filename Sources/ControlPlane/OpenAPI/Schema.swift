@@ -4,7 +4,7 @@
 import ControlProtocol
 
 /// The form of a JSON value, as OpenAPI 3.1 (JSON Schema 2020-12) writes it.
-indirect enum Schema {
+indirect enum Schema: Sendable {
     case text(_ description: String = "", pattern: String? = nil, words: [String] = [])
     case number(_ description: String = "", minimum: Int64 = 0)
     case flag(_ description: String = "")
@@ -15,7 +15,7 @@ indirect enum Schema {
     case object([Property])
     case reference(String)
 
-    struct Property {
+    struct Property: Sendable {
         let name: String
         let schema: Schema
         let isRequired: Bool

@@ -29,7 +29,9 @@ enum DocumentCheck {
         } else {
             // What is no operation is answered by a problem.
             response = problemResponse
-            if ![400, 404, 405, 413, 429].contains(answer.status) { failures.append("the document has no such path") }
+            if ![400, 404, 405, 413, 429].contains(answer.status) {
+                failures.append("the document has no such path")
+            }
         }
         guard method != "HEAD" else {
             if !answer.body.isEmpty { failures.append("a body in the answer to HEAD") }
@@ -51,7 +53,9 @@ enum DocumentCheck {
             failures += differences(json, schema, "answer")
         }
         if answer.status >= 400 {
-            if answer.json?["status"]?.number != Int64(answer.status) { failures.append("another status inside") }
+            if answer.json?["status"]?.number != Int64(answer.status) {
+                failures.append("another status inside")
+            }
             if answer.json?["requestID"]?.string != answer.headers["x-request-id"] {
                 failures.append("another request id inside")
             }

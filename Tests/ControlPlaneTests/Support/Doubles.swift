@@ -19,7 +19,12 @@ final class TestClock: Sendable {
     func advance(seconds: UInt64) { now.withLock { $0 += seconds * 1_000 } }
 
     /// A number that no request has had, about now.
-    func nextSequence() -> UInt64 { milliseconds * 1_000 + ticks.withLock { $0 += 1; return $0 } }
+    func nextSequence() -> UInt64 {
+        milliseconds * 1_000
+            + ticks.withLock {
+                $0 += 1; return $0
+            }
+    }
 }
 
 /// Stops whoever passes, once it is shut, until it is opened.

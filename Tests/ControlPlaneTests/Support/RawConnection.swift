@@ -54,7 +54,9 @@ struct RawConnection: Sendable {
     }
 
     func say(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
-    func say(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get() }
+    func say(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    }
 
     /// Says a text byte by byte until it is cut.
     func drip(_ text: String, every pause: Duration) async {

@@ -104,7 +104,8 @@ struct TestPlane {
         let answer = TestAnswer(
             status: Int(response.status.code),
             headers: Dictionary(
-                response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { "\($0), \($1)" }),
+                response.headers.map { ($0.name.lowercased(), $0.value) },
+                uniquingKeysWith: { "\($0), \($1)" }),
             body: Array(try await response.body.collect(upTo: 4 << 20).readableBytesView))
         DocumentCheck.check(
             answer, to: wire.method.rawValue, request.sentTarget ?? request.target)
