@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlProtocol
+import HTTPTypes
 import Foundation
 import Testing
 

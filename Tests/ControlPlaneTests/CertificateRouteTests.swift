@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import CertAuthority
 import ControlProtocol
 import SSHWire
 import Testing

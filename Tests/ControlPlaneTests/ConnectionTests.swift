@@ -4,6 +4,7 @@
 import AsyncHTTPClient
 import CertAuthority
 import NIOCore
+import NIOHTTP1
 import NIOSSL
 import Testing
 

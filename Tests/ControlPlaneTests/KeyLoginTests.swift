@@ -124,7 +124,7 @@ import Testing
         let parts = try await TestAuthority()
         let key = try await parts.enrolled()
         let outcome = try await parts.logIn(
-            key, sessionKey: try PrivateKey.generate(.ecdsa(.p256), comment: ""))
+            key, sessionKey: try PrivateKey.generate(.ecdsaP256, comment: ""))
         #expect(reason(outcome)?.contains("Ed25519") == true)
     }
 

@@ -35,6 +35,11 @@ import Testing
         let serial: String?
     }
 
+    /// What the clients have, and whether they may stop.
+    private final class Tally: Sendable {
+        let state = Mutex((held: [(certificate: Certificate, index: UInt64)](), isOver: false))
+    }
+
     @Test func whatAClientHoldsIsInTheLogAndClientsRecoverByThemselves() async throws {
         let server = try await KilledServer()
         let session = try await server.logIn()
@@ -42,16 +47,15 @@ import Testing
         try await client.send(
             "PUT", "/v1/hosts/web1", HostInfo(id: "web1", names: [], labels: [:]).json, by: session,
             idempotencyKey: "host")
-        let stop = Mutex(false)
-        let held = Mutex<[(certificate: Certificate, index: UInt64)]>([])
+        let tally = Tally()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<Self.clients {
                 group.addTask {
                     var count = 0
-                    while !stop.withLock({ $0 }) {
+                    while !tally.state.withLock({ $0.isOver }) {
                         count += 1
                         let issued = try await Self.ask(client, session, "\(number)-\(count)")
-                        held.withLock { $0.append(issued) }
+                        tally.state.withLock { $0.held.append(issued) }
                     }
                 }
             }
@@ -62,17 +66,17 @@ import Testing
                 if kills.isMultiple(of: 2) { try await server.killServer() } else { server.killSigner() }
                 kills += 1
             } while ContinuousClock.now < end || kills < 2
-            let before = held.withLock { $0.count }
+            let before = tally.state.withLock { $0.held.count }
             // They go on by themselves after the last one.
-            while held.withLock({ $0.count }) < before + Self.clients {
+            while tally.state.withLock({ $0.held.count }) < before + Self.clients {
                 try await Task.sleep(for: .milliseconds(20))
             }
-            stop.withLock { $0 = true }
+            tally.state.withLock { $0.isOver = true }
             try await group.waitForAll()
         }
         await client.close()
         try server.stop()
-        try check(held.withLock { $0 }, server)
+        try check(tally.state.withLock { $0.held }, server)
     }
 
     private static func ask(

@@ -1,7 +1,9 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import CertAuthority
 import ControlProtocol
+import HTTPTypes
 import Hummingbird
 import Testing
 

@@ -48,12 +48,14 @@ import Testing
             entries: entries, signers: [GuardedKeySigner(parts.signer.key)], policy: IssuancePolicy())
         let signatures = try desk.sign([last, last], at: parts.authority.now)
         #expect(signatures.count == 2)
-        guard case .issuance(let certificate) = try LogEntry(encoded: entries.entries[Int(last)].span).event
-        else {
+        let entry = entries.entries[Int(last)]
+        let event = try LogEntry(encoded: entry.span).event
+        guard case .issuance(let certificate) = event else {
             Issue.record("no issuance")
             return
         }
-        try parts.signer.publicKey.verify(signatures[0], over: certificate.toBeSigned.span)
+        let signed = certificate.toBeSigned
+        try parts.signer.publicKey.verify(signatures[0], over: signed.span)
     }
 
     @Test func attack43_whatIsNoIssuanceIsNotSigned() async throws {
@@ -108,7 +110,8 @@ import Testing
             let body = Array(frame.dropFirst(4))
             #expect(try SigningOrder(body: body.span) == order)
             for count in 0..<body.count where count < 8 || (count - 8) % 8 != 0 {
-                #expect(throws: SSHWireError.self) { try SigningOrder(body: Array(body.prefix(count)).span) }
+                let prefix = Array(body.prefix(count))
+                #expect(throws: SSHWireError.self) { try SigningOrder(body: prefix.span) }
             }
         }
         let most = [UInt8](repeating: 0, count: 8 + 8 * (SigningDesk.maximumOrder + 1))
@@ -123,7 +126,8 @@ import Testing
             let body = Array(answer.frame.dropFirst(4))
             #expect(try SigningAnswer(body: body.span) == answer)
             for count in 0..<body.count {
-                guard let parsed = try? SigningAnswer(body: Array(body.prefix(count)).span) else { continue }
+                let prefix = Array(body.prefix(count))
+                guard let parsed = try? SigningAnswer(body: prefix.span) else { continue }
                 #expect(parsed != answer)
             }
         }

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import CertAuthority
+import CertAuthorityStore
 import CommandSupport
 import SSHWire
 
