@@ -12,7 +12,7 @@ import Testing
 
 /// Connections that take their time, over real sockets. The server's own times are shortened; what is checked is that
 /// each of them ends a connection, and none before its time.
-@Suite("Slow and silent connections", .serialized) struct ConnectionTests {
+@Suite("Slow and silent connections") struct ConnectionTests {
     private static let limit: Duration = .seconds(15)
 
     private static func settings(
@@ -204,23 +204,39 @@ import Testing
         }
     }
 
-    @Test(arguments: [
+    private static let noHTTP = [
         "NONSENSE\r\n\r\n", "GET\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nno colon\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n",
+        "BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
         "POST /v1/explain HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         "POST /v1/explain HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nX: " + String(repeating: "a", count: 40_000) + "\r\n\r\n",
         "GET /healthz HTTP/1.1\r\n" + String(repeating: "X: a\r\n", count: 100) + "\r\n",
-    ]) func whatIsNoHTTPIsAProblemAndTheEnd(text: String) async throws {
+    ]
+
+    @Test func whatIsNoHTTPIsAProblemAndTheEnd() async throws {
         try await TestPlane.with(settings: Self.settings()) { plane in
-            let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-            try? await connection.say(text)
-            #expect(await connection.closed(within: Self.limit) != nil)
-            let answer = connection.text
-            #expect(answer.hasPrefix("HTTP/1.1 400"), "\(answer.prefix(200))")
-            #expect(answer.contains("application/problem+json") && answer.contains("\"invalid-request\""))
-            #expect(answer.lowercased().contains("x-request-id: "))
+            await withTaskGroup(of: Void.self) { group in
+                for text in Self.noHTTP {
+                    group.addTask {
+                        let answer = try? await Self.answer(to: text, plane)
+                        #expect(
+                            answer?.hasPrefix("HTTP/1.1 400") == true, "\(text.prefix(40)): \(answer ?? "")")
+                        #expect(answer?.contains("application/problem+json") == true)
+                        #expect(answer?.contains("\"invalid-request\"") == true)
+                        #expect(answer?.lowercased().contains("x-request-id: ") == true)
+                    }
+                }
+            }
             #expect(try await plane.send(TestRequest("GET", "/healthz")).status == 200)
         }
+    }
+
+    /// All that comes until the server closes.
+    private static func answer(to text: String, _ plane: TestPlane) async throws -> String {
+        let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
+        try? await connection.say(text)
+        #expect(await connection.closed(within: limit) != nil)
+        return connection.text
     }
 }

@@ -125,8 +125,9 @@ import Testing
 
     @Test func attack54_noTimeOverflows() {
         let buckets = Buckets<String>(RateLimit(perSecond: 1_000_000, burst: 1_000_000), capacity: 1)
-        for time in [0, 1, UInt64.max, 0, UInt64.max] {
-            #expect(buckets.take(1_000_000, from: "a", at: time) == nil || time != 0)
+        for time in [0, 1_000, UInt64.max] {
+            #expect(buckets.take(1_000_000, from: "a", at: time) == nil)
+            #expect(buckets.take(1_000_000, from: "a", at: time) != nil)
         }
         #expect(buckets.take(.max, from: "a", at: .max) != nil)
     }

@@ -23,7 +23,7 @@ import Testing
         ("POST", "/v1/session", "DELETE, GET, HEAD"), ("PUT", "/v1/hosts", "GET, HEAD"),
         ("GET", "/v1/certificates", "POST"), ("PATCH", "/v1/hosts/web1", "DELETE, PUT"),
         ("OPTIONS", "/v1/keys", "DELETE, GET, HEAD, POST"), ("HEAD", "/v1/certificates", "POST"),
-        ("DELETE", "/log/checkpoint", "GET, HEAD"), ("BREW", "/healthz", "GET, HEAD"),
+        ("DELETE", "/log/checkpoint", "GET, HEAD"), ("TRACE", "/healthz", "GET, HEAD"),
     ]) func aMethodThatAPathHasNotIsNamedWithThoseThatItHas(
         method: String, target: String, allowed: String
     ) async throws {
