@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "CertAuthority", targets: ["CertAuthority"]),
         .library(name: "CertAuthorityStore", targets: ["CertAuthorityStore"]),
         .library(name: "ControlProtocol", targets: ["ControlProtocol"]),
+        .library(name: "CertAuthorityOIDC", targets: ["CertAuthorityOIDC"]),
         // For the package in Fuzzing, which can reach products only.
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .library(name: "CSodium", targets: ["CSodium"]),
@@ -34,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // Ground: C libraries, SSH's formats, the log's formats.
@@ -61,7 +63,7 @@ let package = Package(
         .target(
             name: "CertAuthorityStore",
             dependencies: [
-                "CertAuthority", "SSHWire", "TransparencyLog",
+                "CertAuthority", "CSodium", "SSHWire", "TransparencyLog",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
@@ -100,6 +102,18 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
 
+        // Who somebody is, as OpenID Connect providers say it.
+        .target(
+            name: "CertAuthorityOIDC",
+            dependencies: [
+                "CertAuthority", "ControlProtocol", "CSodium", "SSHWire",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+
         .target(
             name: "CommandSupport",
             dependencies: [
@@ -117,7 +131,8 @@ let package = Package(
         .executableTarget(
             name: "daypassd",
             dependencies: [
-                "CertAuthority", "CertAuthorityStore", "CommandSupport", "ControlPlane", "ControlProtocol",
+                "CertAuthority", "CertAuthorityOIDC", "CertAuthorityStore", "CommandSupport", "ControlPlane",
+                "ControlProtocol",
                 "SSHWire", "TransparencyLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -165,10 +180,19 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+        // With real providers too: Glewlwyd and oidc-provider-mock.
+        .testTarget(
+            name: "CertAuthorityOIDCTests",
+            dependencies: [
+                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "SSHWire", "TestSupport",
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ]),
         // The built programs and the real sshd, ssh, ssh-keygen and ssh-agent.
         .testTarget(
             name: "InteropTests",
-            dependencies: ["CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass"]),
+            dependencies: [
+                "CertAuthority", "SSHWire", "TransparencyLog", "TestSupport", "daypass", "daypassd",
+            ]),
     ]
 )
 

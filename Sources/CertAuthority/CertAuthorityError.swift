@@ -40,6 +40,10 @@ public struct CertAuthorityError: Error, Sendable, CustomStringConvertible {
         case notFound
         /// What came back from the signer is not what was recorded.
         case signerMismatch
+        /// An identity belongs to somebody else.
+        case identityTaken
+        /// There is no room for more until some time has passed.
+        case full
     }
 
     public let code: Code

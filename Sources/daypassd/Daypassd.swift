@@ -16,7 +16,9 @@ struct Daypassd: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 3 the check's answer is no, 64 wrong arguments.
             """,
         version: "0.1.0",
-        subcommands: [Init.self, Serve.self, Check.self, SignerCommand.self])
+        subcommands: [
+            Init.self, Serve.self, Check.self, SignerCommand.self, BackupCommand.self, RestoreCommand.self,
+        ])
 
     static func main() async {
         ProcessHardening.apply()

@@ -50,14 +50,17 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
+        let sources = try SignInSources(settings, home: home, bindings: SQLiteIdentityBindings(ledger))
         let authority = try await AccessAuthority(
-            issuer: issuer, directory: directory, policy: policy, limits: limits)
+            issuer: issuer, directory: directory, policy: policy, limits: limits,
+            providers: sources.providers, workloads: sources.workloads)
         let plane = Plane(
             authority: authority, log: ledger,
             info: ServerInfo(
                 version: Daypassd.configuration.version, origin: opened.configuration.origin,
                 userAuthority: userKey, hostAuthority: hostKey,
-                loginMethods: settings.takesEnrolledKeys ? [Person.enrolledKeys] : [],
+                loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
+                    + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
             names: settings.names, limits: RequestLimits(settings.limits, clock: millisecondsNow))
         let tls = try serverCertificate(settings)
@@ -80,7 +83,13 @@ struct Serve: AsyncParsableCommand {
             logger.notice("ready", metadata: ["daypass.port": "\(port)"])
             Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
         }
-        try await application.runService()
+        do {
+            try await application.runService()
+        } catch {
+            await sources.shutDown()
+            throw error
+        }
+        await sources.shutDown()
     }
 
     private func serverCertificate(_ settings: ServerConfiguration) throws -> (chain: String, key: String) {

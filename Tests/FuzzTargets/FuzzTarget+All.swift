@@ -11,7 +11,8 @@ extension FuzzTarget {
             signedNote, verifierKey, checkpoint, loggedProof, checkpointUpdate, tilePath, hashTile,
             entryBundle,
             frontier,
-            logEntry, configuration, accessPolicy, timeSpan, requestText, json, sessionReport, sessionRecord,
+            logEntry, configuration, accessPolicy, timeSpan, requestText, json, idToken, sessionReport,
+            sessionRecord,
         ] + ofHosts
 
     #if os(Linux)

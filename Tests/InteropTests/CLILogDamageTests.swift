@@ -191,7 +191,7 @@ struct CLILogRollbackTests {
         #expect(recovered.stderrText.hasPrefix("warning: "), "\(recovered)")
         #expect(recovered.stderrText.contains("revoke"), "\(recovered)")
         let last = try #require(try tools.log().last)
-        #expect(last.event == "recovered" && last.summary == "after entries up to 6 were lost")
+        #expect(last.event == "recovered" && last.summary == "going on from a backup; 6 entries were known")
         #expect(try tools.daypass(["log", "verify"]).status == 0)
         // Serials go on, none twice.
         try tools.issue(["-o", "new.pub"]).orThrow("issue")

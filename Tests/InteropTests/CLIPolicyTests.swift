@@ -43,7 +43,8 @@ struct CLIPolicyTests {
         #expect(bad.stdoutText == "")
         #expect(bad.stderrText.hasPrefix("error: other.yaml: tests[0]: an engineer deploys: allow expected"))
         #expect(bad.stderrText.contains("\nhint: "))
-        let json = try tools.daypass(["policy", "check", "--format", "json", "-"], stdin: Array("version: 1\n".utf8))
+        let json = try tools.daypass(
+            ["policy", "check", "--format", "json", "-"], stdin: Array("version: 1\n".utf8))
         #expect(json.stdoutText.contains("\"rules\" : ["))
     }
 
@@ -59,13 +60,16 @@ struct CLIPolicyTests {
 
     @Test func anExplanationStartsWithTheAnswer() throws {
         let tools = try tools()
-        let base = ["policy", "explain", "policy.yaml", "--person", "alice", "--host", "web1", "--login", "deploy"]
+        let base = [
+            "policy", "explain", "policy.yaml", "--person", "alice", "--host", "web1", "--login", "deploy",
+        ]
         let allowed = try tools.daypass(base + ["--from", "10.9.9.9"])
         #expect(allowed.status == 0)
         #expect(allowed.stdoutText.hasPrefix("alice may enter web1 as deploy for up to 1h: rule sre\n"))
         let refused = try tools.daypass(base + ["--from", "192.0.2.1"])
         #expect(refused.status == 3)
-        #expect(refused.stdoutText.contains("source_ip is in 10.0.0.0/8 (found: 192.0.2.1): connect from there"))
+        #expect(
+            refused.stdoutText.contains("source_ip is in 10.0.0.0/8 (found: 192.0.2.1): connect from there"))
         let json = try tools.daypass(base + ["--format", "json"])
         #expect(json.status == 3)
         #expect(json.stdoutText.contains("\"verdict\" : \"deny\""))
@@ -78,11 +82,13 @@ struct CLIPolicyTests {
         #expect(try tools.daypass(byTest).status == 0)
         #expect(try tools.daypass(byTest + ["--login", "root"]).status == 3)
         #expect(try tools.daypass(byTest + ["--group", "dev"]).status == 3)
-        try #"{"person": {"identity": "bob", "groups": ["sre"]}, "host": {"id": "db1", "labels": {"team": "infra"}}, "login": "deploy", "from": "10.0.0.1"}"#
+        try
+            #"{"person": {"identity": "bob", "groups": ["sre"]}, "host": {"id": "db1", "labels": {"team": "infra"}}, "login": "deploy", "from": "10.0.0.1"}"#
             .write(toFile: tools.folder.path("facts.json"), atomically: true, encoding: .utf8)
         #expect(try tools.daypass(["policy", "explain", "policy.yaml", "--facts", "facts.json"]).status == 0)
         let options = [
-            "--person", "bob", "--group", "sre", "--host", "db1", "--label", "team=infra", "--login", "deploy", "--from",
+            "--person", "bob", "--group", "sre", "--host", "db1", "--label", "team=infra", "--login",
+            "deploy", "--from",
             "10.0.0.1",
         ]
         #expect(try tools.daypass(["policy", "explain", "policy.yaml"] + options).status == 0)
@@ -97,7 +103,10 @@ struct CLIPolicyTests {
         try "people: [{identity: bob, groups: [dev]}]\n".write(
             toFile: tools.folder.path("people.yaml"), atomically: true, encoding: .utf8)
         let more = try tools.daypass(
-            ["policy", "diff", "policy.yaml", "other.yaml", "--universe", "people.yaml", "--from", "10.0.0.1"])
+            [
+                "policy", "diff", "policy.yaml", "other.yaml", "--universe", "people.yaml", "--from",
+                "10.0.0.1",
+            ])
         #expect(more.stdoutText.contains("gained  bob "))
     }
 
@@ -106,6 +115,8 @@ struct CLIPolicyTests {
         let hostile = "version: 1\n\"\\e[2J\\u202e\": 1\n"
         let result = try tools.daypass(["policy", "check", "-"], stdin: Array(hostile.utf8))
         #expect(result.status == 1)
-        #expect(result.stderrText.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && $0 != "\u{202e}" })
+        #expect(
+            result.stderrText.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && $0 != "\u{202e}" }
+        )
     }
 }

@@ -10,7 +10,9 @@ import Testing
 /// memory. The needles are masked on their way and it never holds one unmasked.
 @Suite(
     .enabled(if: FileManager.default.fileExists(atPath: "/proc/self/mem")),
-    .disabled(if: Running.underAddressSanitizer, "it maps terabytes, all of which would be searched"))
+    .disabled(
+        if: Running.underAddressSanitizer || Running.underThreadSanitizer,
+        "they map terabytes, all of which would be searched"))
 struct PrivateKeyMemoryTests {
     private struct Case: CustomTestStringConvertible {
         let type: [String]

@@ -31,6 +31,11 @@ public final class AccessAuthority: Sendable {
     public let sessions: SessionTable
     /// The challenges that are out.
     public let challenges: ChallengeTable
+    /// Sign-ins at identity providers that have begun.
+    public let signIns: PendingSignIns
+    /// The identity providers, and where workloads' tokens are believed, by name.
+    public let providers: [String: any SignInProvider]
+    public let workloads: [String: any WorkloadProvider]
     let state: Mutex<State>
     let directory: any Directory
     let issuer: Issuer
@@ -43,11 +48,15 @@ public final class AccessAuthority: Sendable {
     /// Sessions that have expired are removed from it, and so are those whose key was: where the process died between
     /// the removal of a key and the end of its sessions, the end is recorded now.
     public init(
-        issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits()
+        issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits(),
+        providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = []
     ) async throws(CertAuthorityError) {
         self.issuer = issuer
         self.directory = directory
         self.limits = limits
+        signIns = PendingSignIns(randomBytes: issuer.randomBytes)
+        self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
+        self.workloads = Dictionary(workloads.map { ($0.name, $0) }) { first, _ in first }
         challenges = ChallengeTable(randomBytes: issuer.randomBytes)
         var state = State(policy: policy)
         for key in try await directory.enrolledKeys() { state.keys[key.key] = key }

@@ -35,12 +35,8 @@ extension AccessPolicy {
                 verdict: .needsLogin, rule: rules[index].name, reasons: loginReasons(index, request, facts))
         case .denied(let index):
             let explained = rules[index].explain(request, facts, isApproved: false)
-            let remedy = rules[index].remedy
-            return denied(
-                index,
-                [
-                    "rule \(rules[index].name) denies it: \(explained.summary)\(remedy.map { ": \($0)" } ?? "")"
-                ], facts)
+            let reason = "rule \(rules[index].name) denies it: \(explained.summary): \(rules[index].remedy)"
+            return denied(index, [reason], facts)
         case .unfit(let index, let reasons):
             return denied(index, reasons.map { "rule \(rules[index].name): \($0)" }, facts)
         case .noRule:

@@ -16,6 +16,8 @@ public struct AccessPolicyWarning: Sendable, Hashable, Encodable {
         case openEnding = "open-ending"
         /// An account that the rule is never about.
         case neverApplies = "never-applies"
+        /// Somebody's identity could be the name of an account at a host.
+        case ambiguousPrincipals = "ambiguous-principals"
         /// No test is decided by the rule.
         case untested
     }
@@ -67,6 +69,7 @@ extension AccessPolicy {
                 warn(.neverApplies, "ssh_username asks for \(account), which is none of the rule's logins")
             }
         }
+        if let warning = ambiguousPrincipals { warnings.append(warning) }
         if !tests.isEmpty {
             let deciding = Set(testResults().compactMap(\.decision.rule))
             let untested = rules.map(\.name).filter { !deciding.contains($0) }
@@ -81,6 +84,21 @@ extension AccessPolicy {
             warnings.append(AccessPolicyWarning(code: .untested, rule: nil, text: "there are no tests"))
         }
         return warnings
+    }
+
+    /// `deploy@example.com` is an account at host example.com, and may be an address: where rules give both forms, one
+    /// certificate must not be good for the other's host.
+    private var ambiguousPrincipals: AccessPolicyWarning? {
+        let templates = rules.filter { $0.allow != nil }.flatMap(\.terms.principals)
+        let isPerson = templates.contains { $0.parts.count == 1 && $0.variables.contains(where: \.isLoose) }
+        let isAtHost = templates.contains {
+            $0.variables.last == .host && $0.variables.first?.isLoose == false
+        }
+        guard isPerson, isAtHost else { return nil }
+        return AccessPolicyWarning(
+            code: .ambiguousPrincipals, rule: nil,
+            text: "principals are addresses in one rule and accounts at hosts in another: "
+                + "no host's id may be the domain of an address")
     }
 }
 
@@ -116,7 +134,7 @@ extension AccessRule {
         guard allow != nil, logins.contains(where: { if case .any = $0 { true } else { false } }) else {
             return false
         }
-        return !criteria.contains(where: \.isAboutLogin)
+        return !(allow?.criteria.contains(where: \.isAboutLogin) ?? false) && !(deny?.denies("root") ?? false)
     }
 
     fileprivate var sharesLocalParts: Bool {

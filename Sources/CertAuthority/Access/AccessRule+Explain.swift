@@ -59,8 +59,8 @@ extension AccessRule {
         return block?.nearest?.shortcomings.joined(separator: "; ") ?? ""
     }
 
-    /// What helps against the rule's denial, where that is up to whoever asks.
-    var remedy: String? {
+    /// What helps against the rule's denial.
+    var remedy: String {
         let isAboutLogins = deny?.criteria.contains(where: \.isAboutLogin) ?? false
         return isAboutLogins ? "ask for another account" : "ask an administrator why"
     }

@@ -61,6 +61,9 @@ final class AccessRule: Sendable {
             }
             logins = []
         }
+        for key in ["requires", "certificate"] where allow == nil {
+            if let value = mapping.value(key) { throw value.refuse("a rule without allow gives nothing") }
+        }
         (requiresReason, requiresApproval) = try mapping.requirements()
         terms =
             if var terms = try mapping.mapping("certificate") { try CertificateTerms(&terms) } else {

@@ -32,9 +32,9 @@ extension Criterion {
         switch test {
         case .authenticatedUser, .user: return show(person.identity)
         case .authenticationAge:
-            let (age, overflow) = facts.now.seconds.subtractingReportingOverflow(
-                person.authenticatedAt.seconds)
-            return overflow ? "a login in the future" : "\(spell(age)) ago"
+            let now = facts.now.seconds
+            return person.authenticatedAt.seconds > now
+                ? "in the future" : "\(spell(now - person.authenticatedAt.seconds)) ago"
         case .provider: return show(person.provider)
         case .email: return person.email.map(show) ?? "no verified address"
         case .domain: return person.domain.map(show) ?? "no verified address"

@@ -36,6 +36,9 @@ final class Criterion: Sendable {
     /// How deep a claim may be nested.
     static let maximumClaimDepth = 5
 
+    /// How far ahead of ours a provider's clock may be, in seconds.
+    static let maximumClockSkew: UInt64 = 60
+
     private init(name: String, test: Test, wanted: String) {
         self.name = name
         self.test = test
@@ -110,9 +113,13 @@ final class Criterion: Sendable {
         switch test {
         case .authenticatedUser: return .yes
         case .authenticationAge(let maximum):
-            // Nobody has logged in later than now, so a clock that was ahead makes no login young.
-            let age = facts.now.seconds.subtractingReportingOverflow(person.authenticatedAt.seconds)
-            return !age.overflow && age.partialValue <= maximum ? .yes : .unknown
+            // A provider's clock may be a little ahead; further in the future there is no login that could be judged.
+            guard let latest = facts.now.adding(Self.maximumClockSkew), person.authenticatedAt <= latest
+            else {
+                return .unknown
+            }
+            let now = facts.now.seconds
+            return now - min(person.authenticatedAt.seconds, now) <= maximum ? .yes : .unknown
         case .provider(let matcher, let asksForLogin):
             return matcher.matches(person.provider) ? .yes : asksForLogin ? .unknown : .no
         case .user(let matcher): return Truth(matcher.matches(person.identity))

@@ -38,6 +38,9 @@ final class HostSelector: Sendable {
             for label in wanted.names {
                 let pattern = try wanted.required(label)
                 let text = try pattern.text()
+                guard !text.utf8.contains(where: { (0x41...0x5a).contains($0) }) else {
+                    throw pattern.refuse("labels are in lower case")
+                }
                 labels.append((Array(label.utf8), try pattern.reading { try Glob(text) }))
                 parts.append("label \(label)")
             }

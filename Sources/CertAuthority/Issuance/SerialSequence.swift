@@ -54,13 +54,7 @@ public struct SerialSequence: Sendable {
     {
         try order.check()
         while true {
-            let seconds = min(now.seconds > Self.epoch ? now.seconds - Self.epoch : 0, 1 << 42)
-            let floor = seconds << 20 | (seconds > 0 ? min(millisecond, 999) << 10 : 0)
-            let (successor, overflow) = position.addingReportingOverflow(1)
-            guard !overflow, successor < 1 << 63 else {
-                throw CertAuthorityError(.logInconsistent, "serials: none is left after \(position)")
-            }
-            position = max(successor, floor)
+            position = max(try position(1, after: position), Self.floor(at: now, millisecond))
             switch order {
             case .sequential: return position
             case .random(let key):
@@ -68,6 +62,30 @@ public struct SerialSequence: Sendable {
                 if serial != 0 { return serial }
             }
         }
+    }
+
+    /// Moves on beyond whatever a newer database, which is lost, may have given out until now.
+    ///
+    /// - Parameter lost: how many serials it may have given out that this one does not know.
+    /// - Throws: `.logInconsistent` when there are not so many positions left.
+    public mutating func skip(_ lost: UInt64, at now: UnixTime, millisecond: UInt64 = 0)
+        throws(CertAuthorityError)
+    {
+        position = try position(lost, after: max(position, Self.floor(at: now, millisecond)))
+    }
+
+    /// The first position that a moment has.
+    private static func floor(at now: UnixTime, _ millisecond: UInt64) -> UInt64 {
+        let seconds = min(now.seconds > epoch ? now.seconds - epoch : 0, 1 << 42)
+        return seconds << 20 | (seconds > 0 ? min(millisecond, 999) << 10 : 0)
+    }
+
+    private func position(_ step: UInt64, after start: UInt64) throws(CertAuthorityError) -> UInt64 {
+        let (moved, overflow) = start.addingReportingOverflow(step)
+        guard !overflow, moved < 1 << 63 else {
+            throw CertAuthorityError(.logInconsistent, "serials: none is left after \(start)")
+        }
+        return moved
     }
 
     /// A permutation of the 64-bit numbers: a Feistel network of eight rounds over SipHash-2-4.

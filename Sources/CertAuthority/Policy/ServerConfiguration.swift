@@ -24,6 +24,10 @@ public struct ServerConfiguration: Sendable, Hashable {
     public var sessionLifetime: UInt64 = 12 * 3_600
     /// Whether enrolled SSH keys may log in.
     public var takesEnrolledKeys = true
+    /// The identity providers by which people log in.
+    public var providers: [ProviderSettings] = []
+    /// Where workloads' tokens are believed.
+    public var workloads: [WorkloadSettings] = []
     /// The socket of a signer that somebody else started; nil for one of the server's own.
     public var signerSocket: String?
     /// A file with the passphrase of the CA's keys; nil where they have none.
@@ -35,6 +39,7 @@ public struct ServerConfiguration: Sendable, Hashable {
     public static let maximumBytes = 256 << 10
     private static let form = YAMLForm(maximumBytes: maximumBytes, maximumIndicators: 1_024)
     private static let maximumNames = 64
+    private static let maximumProviders = 32
 
     public init() {}
 
@@ -86,6 +91,21 @@ public struct ServerConfiguration: Sendable, Hashable {
             }
         }
         if let value = try root.bool("enrolled_keys") { takesEnrolledKeys = value }
+        if let list = root.value("providers") {
+            for value in try list.items("providers", maximum: Self.maximumProviders) {
+                providers.append(try ProviderSettings(value))
+            }
+        }
+        if let list = root.value("workloads") {
+            for value in try list.items("workloads", maximum: Self.maximumProviders) {
+                workloads.append(try WorkloadSettings(value))
+            }
+        }
+        let called = providers.map(\.name) + workloads.map(\.name)
+        guard Set(called).count == called.count, !called.contains(Person.enrolledKeys) else {
+            throw CertAuthorityError(
+                .configuration, "\(name): providers, workloads: each needs a name of its own, not \"keys\"")
+        }
         signerSocket = setting("signer_socket", try root.text("signer_socket"))
         passphraseFile = setting("passphrase_file", try root.text("passphrase_file"))
         limits = try Limits(try root.mapping("limits"), name: name, setting)

@@ -3,31 +3,65 @@
 
 import SSHWire
 
-/// A directory that forgets everything when its process ends: for tests and measurements.
+/// A directory that forgets everything when its process ends: for tests and trials.
 public actor InMemoryDirectory: Directory {
-    private var keysByFingerprint: [String: EnrolledKey] = [:]
-    private var hostsByID: [String: ManagedHost] = [:]
-    private var sessionsByID: [String: LoginSession] = [:]
+    private var keys: [String: EnrolledKey] = [:]
+    private var known: [String: ManagedHost] = [:]
+    private var started: [ExactText: LoginSession] = [:]
 
     public init() {}
 
-    public func enrolledKeys() -> [EnrolledKey] { Array(keysByFingerprint.values) }
+    public func enrolledKeys() -> [EnrolledKey] { Array(keys.values) }
 
     public func add(_ key: EnrolledKey) throws(CertAuthorityError) {
         let fingerprint = key.key.fingerprint
-        guard keysByFingerprint[fingerprint] == nil else {
-            throw CertAuthorityError(.conflict, "key \(fingerprint) is enrolled already")
-        }
-        keysByFingerprint[fingerprint] = key
+        guard keys[fingerprint] == nil else { throw .keyIsEnrolled(fingerprint) }
+        keys[fingerprint] = key
     }
 
-    public func removeKey(fingerprint: String) { keysByFingerprint[fingerprint] = nil }
+    public func removeKey(fingerprint: String) { keys[fingerprint] = nil }
 
-    public func hosts() -> [ManagedHost] { Array(hostsByID.values) }
-    public func set(_ host: ManagedHost) { hostsByID[host.id] = host }
-    public func removeHost(id: String) { hostsByID[id] = nil }
+    public func hosts() -> [ManagedHost] { Array(known.values) }
 
-    public func sessions() -> [LoginSession] { Array(sessionsByID.values) }
-    public func add(_ session: LoginSession) { sessionsByID[session.id] = session }
-    public func removeSessions(_ ids: [String]) { for id in ids { sessionsByID[id] = nil } }
+    public func set(_ host: ManagedHost) throws(CertAuthorityError) {
+        let names = Set(host.names + [host.id])
+        for other in known.values where other.id != host.id {
+            guard names.isDisjoint(with: other.names + [other.id]) else {
+                throw .hostNameIsTaken(host.id, by: other.id)
+            }
+        }
+        known[host.id] = host
+    }
+
+    public func removeHost(id: String) { known[id] = nil }
+
+    public func sessions() -> [LoginSession] { Array(started.values) }
+
+    public func add(_ session: LoginSession) throws(CertAuthorityError) {
+        try session.checkStorable()
+        let id = ExactText(session.id)
+        guard started[id] == nil else { throw .sessionIsThere }
+        started[id] = session
+    }
+
+    public func removeSessions(_ ids: [String]) {
+        for id in ids { started[ExactText(id)] = nil }
+    }
+}
+
+/// What every directory says of a conflict.
+extension CertAuthorityError {
+    public static func keyIsEnrolled(_ fingerprint: String) -> CertAuthorityError {
+        CertAuthorityError(.conflict, "key \(fingerprint) is enrolled already")
+    }
+
+    public static func hostNameIsTaken(_ id: String, by other: String) -> CertAuthorityError {
+        CertAuthorityError(
+            .conflict, "host \(id): one of its names is a name of the host \(other) already",
+            hint: "one name leads to one host: take it from the other first")
+    }
+
+    public static var sessionIsThere: CertAuthorityError {
+        CertAuthorityError(.conflict, "there is a session of this id already")
+    }
 }

@@ -93,7 +93,7 @@ struct YAMLForm {
             if isName, previous == UInt8(ascii: "&") { holdsAnchor = true }
             if isName, previous == UInt8(ascii: "*") { holdsAlias = true }
             // A word begins behind white space or behind a mark; other line breaks than \n are not ASCII, but YAML's.
-            let beginsWord = previous <= 0x20 || previous >= 0x80 || "[{,?:-".utf8.contains(previous)
+            let beginsWord = previous <= 0x20 || previous >= 0x80 || "[{,:".utf8.contains(previous)
             if byte == UInt8(ascii: "?"), beginsWord { holdsExplicitKey = true }
             switch byte {
             case UInt8(ascii: "]"), UInt8(ascii: "}"): isBehindCollection = true

@@ -39,13 +39,7 @@ public struct CAHome: Sendable {
 
     /// The log's key as whoever verifies needs it.
     public func logVerifier() throws -> NoteVerifier {
-        let key = try publicKey(.log)
-        guard case .ed25519(let bytes) = key.material else {
-            throw CertAuthorityError(
-                .key, "\(folder.publicKey(.log).escapedForTerminal): an Ed25519 key expected")
-        }
-        return try NoteVerifier(
-            name: try KeyName(configuration.origin), publicKey: bytes, verify: isValidEd25519)
+        try noteVerifier(try publicKey(.log), configuration.origin)
     }
 
     /// The ledger for reading.
@@ -155,6 +149,15 @@ public func noteSigner(_ key: PrivateKey, _ origin: String) throws -> NoteSigner
     return try NoteSigner(name: try KeyName(origin), publicKey: bytes) { message in
         try key.sign(message.span).blob
     }
+}
+
+/// Verifies the log's checkpoints.
+func noteVerifier(_ key: PublicKey, _ origin: String) throws -> NoteVerifier {
+    guard case .ed25519(let bytes) = key.material else {
+        throw CertAuthorityError(
+            .key, "log key: an Ed25519 key expected, it is \(key.keyType.rawValue)")
+    }
+    return try NoteVerifier(name: try KeyName(origin), publicKey: bytes, verify: isValidEd25519)
 }
 
 /// Checks an Ed25519 signature for the log's notes.

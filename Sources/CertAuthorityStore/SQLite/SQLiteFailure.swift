@@ -27,8 +27,14 @@ func ledgerError(_ error: any Error, _ path: String) -> CertAuthorityError {
     case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_CANTOPEN:
         return CertAuthorityError(
             .storeReadOnly, reason, hint: "the database and its folder must be writable by you")
-    case .SQLITE_FULL, .SQLITE_IOERR:
-        return CertAuthorityError(.storeFull, reason, hint: "make room on the disk; nothing was issued")
+    case .SQLITE_FULL:
+        return CertAuthorityError(
+            .storeFull, reason,
+            hint: "make room on the disk; nothing was issued, and it goes on by itself then")
+    case .SQLITE_IOERR:
+        return CertAuthorityError(
+            .storeFull, reason,
+            hint: "the disk is full or fails: see df and dmesg; nothing was issued")
     default:
         return CertAuthorityError(
             .storeDamaged, reason,

@@ -9,16 +9,18 @@ public import TransparencyLog
 
 extension SQLiteLedger: PublishedLog {
     public nonisolated func publishedCheckpoint() async throws(CertAuthorityError) -> [UInt8] {
-        try await reading { db in Array(try db.ledger().decode(Data.self, forColumn: "checkpoint")) }
+        try await access.read { db in Array(try db.ledger().decode(Data.self, forColumn: "checkpoint")) }
     }
 
     public nonisolated func publishedSize() async throws(CertAuthorityError) -> UInt64 {
-        try await reading { db in UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size")) }
+        try await access.read { db in
+            UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size"))
+        }
     }
 
     public nonisolated func publishedTile(_ path: String) async throws(CertAuthorityError) -> [UInt8]? {
         guard let tile = try? Tile(path: path) else { return nil }
-        return try await reading { db in
+        return try await access.read { db in
             let size = UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size"))
             guard try TileLayout(size: size).contains(tile) else { return nil }
             return try db.contents(of: tile)
@@ -28,16 +30,6 @@ extension SQLiteLedger: PublishedLog {
     /// The bytes of a tile or bundle, which must be there.
     public nonisolated func contents(of tile: Tile) throws(CertAuthorityError) -> [UInt8] {
         try read { db in try db.contents(of: tile) }
-    }
-
-    private nonisolated func reading<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value
-    ) async throws(CertAuthorityError) -> Value {
-        do {
-            return try await pool.read(body)
-        } catch {
-            throw ledgerError(error, path)
-        }
     }
 }
 

@@ -17,6 +17,8 @@ public actor SQLiteLedger: Ledger {
     nonisolated let pool: DatabasePool
     /// The database's file.
     public nonisolated let path: String
+    /// The same file for what is kept beside the log.
+    nonisolated var access: SQLiteAccess { SQLiteAccess(pool: pool, path: path) }
     private let writer: TreeWriter
     private var waiting: [Waiter] = []
     private var isWriting = false
@@ -40,7 +42,7 @@ public actor SQLiteLedger: Ledger {
     ///
     /// - Parameter signer: signs checkpoints; without one the ledger can only be read.
     /// - Throws: `.storeMissing` when there is none, `.storeDamaged` when the file is something else or of a newer
-    ///   version.
+    ///   version; to write, also `.logInconsistent` when its checkpoint is not that of its tree.
     public init(opening path: String, signer: NoteSigner?) throws(CertAuthorityError) {
         try self.init(opening: path, signer: signer, busyTimeout: Self.busyTimeout)
     }
@@ -58,103 +60,15 @@ public actor SQLiteLedger: Ledger {
         do {
             try Self.checkKind(path, busyTimeout: busyTimeout)
             pool = try Self.open(path, readOnly: signer == nil, busyTimeout: busyTimeout)
-            // An older version's file gets what was added since; whoever only reads does without.
-            if signer != nil { try Schema.migrator.migrate(pool) }
+            if let signer {
+                // An older version's file gets what was added since; whoever only reads does without.
+                try Self.migrate(pool)
+                try pool.read { db in try db.checkAtStart(signer) }
+            }
         } catch {
             throw ledgerError(error, path)
         }
         writer = TreeWriter(signer: signer)
-    }
-
-    /// Refuses what is no ledger of this version, before anything is opened for writing: to switch a file to
-    /// write-ahead logging changes it, and it may be somebody else's.
-    private static func checkKind(_ path: String, busyTimeout: TimeInterval) throws {
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(busyTimeout)
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
-        try queue.read { db in
-            guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
-                throw CertAuthorityError(
-                    .storeDamaged, "\(path.escapedForTerminal) is not a daypass database")
-            }
-            guard try Schema.migrator.appliedIdentifiers(db).contains(Schema.ledger),
-                try !Schema.migrator.hasBeenSuperseded(db)
-            else {
-                throw CertAuthorityError(
-                    .storeDamaged, "\(path.escapedForTerminal) was made by another version of daypass",
-                    hint: "use the newer version")
-            }
-        }
-        try queue.close()
-    }
-
-    /// Makes a database with its first entries; ``init(opening:signer:)`` opens it.
-    ///
-    /// - Throws: when something is at `path` already, or the serials' key has another length than it must.
-    public static func create(
-        at path: String, origin: String, serials: SerialSequence.Order, signer: NoteSigner
-    ) throws(CertAuthorityError) {
-        try serials.check()
-        let note: SignedNote
-        do {
-            // First what can fail without a file.
-            note = try SignedNote(
-                signing: try Checkpoint(origin: origin, head: Frontier().head), by: [signer])
-        } catch {
-            throw ledgerError(error, path)
-        }
-        // SQLite gives its other files the mode of this one.
-        let nothing: [UInt8] = []
-        try FileIO.write(nothing.span, to: path, mode: 0o600, replacing: false)
-        do {
-            try fill(path, origin: origin, serials: serials, note: note)
-        } catch {
-            // Half a database would be neither opened nor made again.
-            for file in [path, path + "-wal", path + "-shm"] {
-                try? FileManager.default.removeItem(atPath: file)
-            }
-            throw ledgerError(error, path)
-        }
-    }
-
-    private static func fill(
-        _ path: String, origin: String, serials: SerialSequence.Order, note: SignedNote
-    ) throws {
-        let pool = try open(path, readOnly: false, busyTimeout: busyTimeout)
-        try pool.write { db in
-            try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
-        }
-        try Schema.migrator.migrate(pool)
-        var key: Data?
-        if case .random(let bytes) = serials { key = Data(bytes) }
-        try pool.write { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
-                    VALUES (1, ?, ?, 0, 0, ?)
-                    """, arguments: [origin, key, Data(note.bytes)])
-        }
-        try pool.close()
-    }
-
-    private static func open(
-        _ path: String, readOnly: Bool, busyTimeout: TimeInterval
-    ) throws -> DatabasePool {
-        var configuration = Configuration()
-        configuration.readonly = readOnly
-        configuration.busyMode = .timeout(busyTimeout)
-        configuration.label = "ledger"
-        let pool = try DatabasePool(path: path, configuration: configuration)
-        guard !readOnly else { return pool }
-        // GRDB sets NORMAL when it opens a WAL pool, which does not sync a commit: set FULL after it, and look.
-        try pool.writeWithoutTransaction { db in
-            try db.execute(sql: "PRAGMA synchronous = FULL")
-            guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
-                throw CertAuthorityError(.storeDamaged, "the database does not sync its commits")
-            }
-        }
-        return pool
     }
 
     public func append(

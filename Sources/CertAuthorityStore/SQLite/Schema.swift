@@ -11,6 +11,15 @@ enum Schema {
     /// The migration that makes a ledger: what can be read without changing the file has it.
     static let ledger = "1: entries, tiles, certificates, revocations"
 
+    /// The one that makes what a control plane keeps.
+    static let directory = "2: enrolled keys, hosts, sessions"
+    static let identityBindings = "3: identity bindings"
+
+    /// The tables that do not grow with the log, but for the list of what was revoked.
+    static let smallTables = [
+        "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings",
+    ]
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration(ledger) { db in
@@ -50,7 +59,7 @@ enum Schema {
                     ) STRICT;
                     """)
         }
-        migrator.registerMigration("2: enrolled keys, hosts, sessions") { db in
+        migrator.registerMigration(directory) { db in
             // Lists and mappings are JSON: they are read as a whole, and never searched.
             try db.execute(
                 sql: """
@@ -81,6 +90,18 @@ enum Schema {
                         source TEXT NOT NULL,
                         created INTEGER NOT NULL,
                         expires INTEGER NOT NULL
+                    ) STRICT;
+                    """)
+        }
+        migrator.registerMigration(identityBindings) { db in
+            // Names of providers and subjects as bytes: NUL would end a text, and they are compared byte by byte.
+            try db.execute(
+                sql: """
+                    CREATE TABLE identity_bindings (
+                        identity TEXT PRIMARY KEY,
+                        provider BLOB NOT NULL,
+                        subject BLOB NOT NULL,
+                        first_seen INTEGER NOT NULL
                     ) STRICT;
                     """)
         }

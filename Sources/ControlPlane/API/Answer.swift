@@ -63,6 +63,8 @@ extension Problem {
         case .invalidRequest: self.init(.invalidRequest, error.reason, hint: error.hint)
         case .notFound: self.init(.notFound, error.reason, hint: error.hint)
         case .conflict: self.init(.conflict, error.reason, hint: error.hint)
+        case .full: self.init(.tooManyRequests, error.reason, hint: error.hint, retryAfter: 10)
+        case .identityTaken: self.init(.loginRefused, error.reason, hint: error.hint)
         case .storeMissing, .storeLocked, .storeReadOnly, .storeFull, .storeDamaged, .logInconsistent,
             .rolledBack:
             self.init(

@@ -48,6 +48,7 @@ public struct Plane: Sendable {
         let v1 = router.group("v1")
         v1.get("server") { [info] _, _ in Response(json: info.json) }
         addLogin(v1)
+        addSignIn(v1)
         addSessions(v1)
         addCertificates(v1)
         addDirectory(v1)

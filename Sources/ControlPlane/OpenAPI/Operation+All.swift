@@ -6,7 +6,7 @@ import HTTPTypes
 
 extension Operation {
     /// All of them. A test compares them with the routes.
-    static let all = open + login + sessions + certificates + directory
+    static let all = open + login + signIn + sessions + certificates + directory
 
     private static let open = [
         Operation(
@@ -47,6 +47,40 @@ extension Operation {
             cost: RequestLimits.loginCost, body: .reference("KeyLogin"), maximumBodyBytes: 32 << 10,
             answer: .json(.reference("Session"), status: 201),
             problems: [.loginRefused, .storeUnavailable]),
+    ]
+
+    private static let signIn = [
+        Operation(
+            method: .post, path: "/v1/login/device", name: "beginDeviceSignIn",
+            summary: "Begins a sign-in at an identity provider, on any device with a browser.",
+            access: .anybody, cost: RequestLimits.loginCost, body: .reference("SignIn"),
+            maximumBodyBytes: 32 << 10, answer: .json(.reference("PendingSignIn"), status: 201),
+            problems: [.loginRefused, .providerUnavailable]),
+        Operation(
+            method: .post, path: "/v1/login/device/poll", name: "pollDeviceSignIn",
+            summary: "Starts the session once somebody has signed in.", access: .anybody,
+            body: .object([Schema.need("id", .text())]), maximumBodyBytes: 1_024,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems + [.loginPending]),
+        Operation(
+            method: .post, path: "/v1/login/code", name: "beginCodeSignIn",
+            summary: "Begins a sign-in at an identity provider, in a browser of this machine.",
+            access: .anybody, cost: RequestLimits.loginCost, body: .reference("SignIn"),
+            maximumBodyBytes: 32 << 10, answer: .json(.reference("PendingSignIn"), status: 201),
+            problems: [.loginRefused, .providerUnavailable]),
+        Operation(
+            method: .post, path: "/v1/login/code/complete", name: "completeCodeSignIn",
+            summary: "Starts the session by what the browser brought back.", access: .anybody,
+            cost: RequestLimits.loginCost, body: .reference("CodeCompletion"), maximumBodyBytes: 32 << 10,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems),
+        Operation(
+            method: .post, path: "/v1/login/token", name: "loginByToken",
+            summary: "Starts a workload's session by a token, which is spent.", access: .anybody,
+            cost: RequestLimits.loginCost, body: .reference("TokenLogin"), maximumBodyBytes: 32 << 10,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems),
+    ]
+
+    private static let signInProblems: [Problem.Code] = [
+        .notFound, .loginRefused, .providerUnavailable, .storeUnavailable,
     ]
 
     private static let sessions = [

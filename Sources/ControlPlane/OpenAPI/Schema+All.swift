@@ -34,6 +34,36 @@ extension Schema {
             ])
         ),
         (
+            "SignIn",
+            .object([
+                need("provider", .text("Its name in the configuration.")),
+                need("sessionKey", .text("An Ed25519 public key.")),
+                may("redirectURI", .text("A loopback address; needed for a code.")),
+            ])
+        ),
+        (
+            "PendingSignIn",
+            .object([
+                need("id", .text("Secret.")), need("url", .text()), may("urlWithCode", .text()),
+                may("userCode", .text()), may("interval", .number("Seconds between two questions.")),
+                need("expires", seconds),
+            ])
+        ),
+        (
+            "CodeCompletion",
+            .object([
+                need("id", .text()), may("code", .text()), may("state", .text()), may("issuer", .text()),
+                may("error", .text()),
+            ])
+        ),
+        (
+            "TokenLogin",
+            .object([
+                need("provider", .text()), need("token", .text()),
+                need("sessionKey", .text("An Ed25519 public key.")),
+            ])
+        ),
+        (
             "Session",
             .object([
                 need("id", .text(pattern: "^[0-9a-f]{32}$")), need("identity", .text()),

@@ -6,10 +6,12 @@ struct JSONReader {
     private let bytes: [UInt8]
     private var index = 0
     private let maximumDepth: Int
+    private let otherNumbers: JSONValue.OtherNumbers
 
-    init(_ bytes: [UInt8], maximumDepth: Int) {
+    init(_ bytes: [UInt8], maximumDepth: Int, otherNumbers: JSONValue.OtherNumbers) {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
+        self.otherNumbers = otherNumbers
     }
 
     /// The whole text as one value.
@@ -33,7 +35,7 @@ struct JSONReader {
         case UInt8(ascii: "t"): return try readWord("true", .bool(true))
         case UInt8(ascii: "f"): return try readWord("false", .bool(false))
         case UInt8(ascii: "n"): return try readWord("null", .null)
-        default: return .number(try readNumber())
+        default: return try readNumber()
         }
     }
 
@@ -73,16 +75,43 @@ struct JSONReader {
         }
     }
 
-    private mutating func readNumber() throws(ControlProtocolError) -> Int64 {
+    private mutating func readNumber() throws(ControlProtocolError) -> JSONValue {
         let start = index
         _ = take(UInt8(ascii: "-"))
-        while let byte = peek, (0x30...0x39).contains(byte) { index += 1 }
+        skipDigits()
         let digits = String(decoding: bytes[start..<index], as: UTF8.self)
         // "01", "-0", "1.5" and "1e3" are refused with what is no number at all.
-        guard let number = Int64(digits), String(number) == digits,
+        if let number = Int64(digits), String(number) == digits,
             !(peek.map { ".eE+-".utf8.contains($0) } ?? false)
-        else { throw notJSON("a whole number of 64 bits expected") }
-        return number
+        {
+            return .number(number)
+        }
+        guard otherNumbers == .null else { throw notJSON("a whole number of 64 bits expected") }
+        index = start
+        try skipNumber()
+        return .null
+    }
+
+    /// Passes over a number of any form and size (RFC 8259, section 6).
+    private mutating func skipNumber() throws(ControlProtocolError) {
+        _ = take(UInt8(ascii: "-"))
+        // A zero stands alone.
+        if !take(UInt8(ascii: "0")) { try skipSomeDigits() }
+        if take(UInt8(ascii: ".")) { try skipSomeDigits() }
+        if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
+            if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
+            try skipSomeDigits()
+        }
+    }
+
+    private mutating func skipSomeDigits() throws(ControlProtocolError) {
+        let start = index
+        skipDigits()
+        guard index > start else { throw notJSON("a digit expected") }
+    }
+
+    private mutating func skipDigits() {
+        while let byte = peek, (0x30...0x39).contains(byte) { index += 1 }
     }
 
     private mutating func readString() throws(ControlProtocolError) -> String {
@@ -168,21 +197,31 @@ struct JSONReader {
 }
 
 extension JSONValue {
+    /// What a reader makes of numbers that a ``JSONValue`` doesn't hold: fractions, exponents, more than 64 bits.
+    public enum OtherNumbers: Sendable {
+        /// The whole text is refused: nothing of ours has such a number.
+        case refused
+        /// They are read as null, for what others write: such a number can't be used, but doesn't spoil the rest.
+        /// It is not rounded, which would make another number of it.
+        case null
+    }
+
     /// Parses one JSON text to its last byte.
     ///
     /// - Parameters:
     ///   - maximumBytes: the most that is looked at.
     ///   - maximumDepth: how many arrays and objects may be within each other.
-    /// - Throws: `.tooLong`, `.notJSON` (fractions and numbers over 64 bits too), `.notText`, or `.unexpected` for a
-    ///   member that is there twice.
-    public init(parsing bytes: [UInt8], maximumBytes: Int, maximumDepth: Int = 16)
-        throws(ControlProtocolError)
-    {
+    ///   - otherNumbers: what becomes of fractions and of numbers over 64 bits.
+    /// - Throws: `.tooLong`, `.notJSON`, `.notText`, or `.unexpected` for a member that is there twice.
+    public init(
+        parsing bytes: [UInt8], maximumBytes: Int, maximumDepth: Int = 16,
+        otherNumbers: OtherNumbers = .refused
+    ) throws(ControlProtocolError) {
         guard bytes.count <= maximumBytes else {
             throw ControlProtocolError(
                 .tooLong, "JSON: \(bytes.count) bytes, at most \(maximumBytes) are allowed")
         }
-        var reader = JSONReader(bytes, maximumDepth: maximumDepth)
+        var reader = JSONReader(bytes, maximumDepth: maximumDepth, otherNumbers: otherNumbers)
         self = try reader.readAll()
     }
 }

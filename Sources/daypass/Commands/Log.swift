@@ -112,7 +112,7 @@ extension LogEntry.Event {
                 }
             return "\(what): \(record.reason.string.escapedForTerminal)"
         case .authority(let record): return "\(record.role.name) key \(record.key.fingerprint)"
-        case .recovery(let record): return "after entries up to \(record.knownSize) were lost"
+        case .recovery(let record): return "going on from a backup; \(record.knownSize) entries were known"
         case .decision(let record):
             let reasons = record.reasons.map(\.string.escapedForTerminal).joined(separator: "; ")
             return "\(record.login.string.escapedForTerminal) on \(record.host.string.escapedForTerminal)"

@@ -7,6 +7,7 @@ import CertAuthorityStore
 import CommandSupport
 import ControlClient
 import ControlProtocol
+import Foundation
 import SSHWire
 
 struct Login: AsyncParsableCommand {
@@ -33,7 +34,30 @@ struct Login: AsyncParsableCommand {
             valueName: "FILE"))
     var key: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Log in at this identity provider (default: the only one there is, unless --key is given).",
+            valueName: "NAME"))
+    var provider: String?
+
+    @Flag(help: "Use this machine's browser, instead of a code that is typed in on any.")
+    var browser = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Log a workload in by the token in this file (- for standard input).", valueName: "FILE"))
+    var tokenFile: String?
+
     @OptionGroup var format: FormatOptions
+
+    func validate() throws {
+        guard key == nil || provider == nil else {
+            throw ValidationError("--key and --provider exclude each other")
+        }
+        guard tokenFile == nil || provider != nil && !browser else {
+            throw ValidationError("--token-file needs --provider, and no browser")
+        }
+    }
 
     func run() async throws {
         let state = try ClientState()
@@ -41,7 +65,10 @@ struct Login: AsyncParsableCommand {
         try state.save(server)
         let sessionKey = try PrivateKey.generate(.ed25519, comment: "daypass session")
         let info = try await server.withClient { client in
-            try await logIn(client, server.info, sessionKey)
+            if let provider = try chosenProvider(server.info) {
+                return try await signIn(client, provider, sessionKey.publicKey)
+            }
+            return try await logIn(client, server.info, sessionKey)
         }
         try state.save(ClientState.Session(info: info, key: sessionKey))
         guard format.format == .text else { return Terminal.say(info.json.text) }
@@ -81,6 +108,29 @@ struct Login: AsyncParsableCommand {
             await client.close()
             throw error
         }
+    }
+
+    /// The identity provider to go to; nil for an enrolled key.
+    private func chosenProvider(_ server: ServerInfo) throws -> String? {
+        if let provider { return provider }
+        if key != nil { return nil }
+        let providers = server.loginMethods.filter { $0 != Person.enrolledKeys }
+        guard providers.count > 1 else { return providers.first }
+        throw Failure(
+            ExitStatus.usage, "there are several identity providers: \(providers.joined(separator: ", "))",
+            hint: "choose one with --provider")
+    }
+
+    private func signIn(
+        _ client: ControlClient, _ provider: String, _ sessionKey: PublicKey
+    ) async throws -> SessionInfo {
+        let login = ProviderLogin(client: client, provider: provider, sessionKey: sessionKey)
+        guard let tokenFile else {
+            return browser ? try await login.byBrowser() : try await login.byDevice()
+        }
+        let bytes = try FileIO.read(tokenFile == "-" ? "/dev/stdin" : tokenFile, maximumBytes: 16 << 10)
+        let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return try await login.byToken(token)
     }
 
     private func logIn(

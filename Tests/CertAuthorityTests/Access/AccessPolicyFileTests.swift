@@ -32,7 +32,10 @@ struct AccessPolicyFileTests {
             "version: 1\nrules: [{name: r, hosts: [{name: A}]}]\n",
             "rules[0].hosts[0].name: hosts are called in lower"
         ),
-        ("version: 1\nrules: [{name: r, hosts: [{id: Web1}]}]\n", "rules[0].hosts[0].id: hosts are called in lower"),
+        (
+            "version: 1\nrules: [{name: r, hosts: [{id: Web1}]}]\n",
+            "rules[0].hosts[0].id: hosts are called in lower"
+        ),
         ("version: 1\nrules: [{name: r, hosts: [{any: true}]}]\n", "rules[0]: allow or deny expected"),
         (
             "version: 1\nrules: [{name: r, hosts: [{any: true}], allow: {and: [{user: a}]}}]\n",
@@ -53,6 +56,14 @@ struct AccessPolicyFileTests {
         (
             "version: 1\nrules: [{name: r, hosts: [{any: true}], deny: {and: [{user: a}, {use: a}]}}]\n",
             "rules[0].deny.and[1].use: no criterion is called so"
+        ),
+        (
+            "version: 1\nrules: [{name: r, hosts: [{any: true}], deny: {and: [{user: a}]}, certificate: {}}]\n",
+            "rules[0].certificate: a rule without allow gives nothing"
+        ),
+        (
+            "version: 1\nrules: [{name: r, hosts: [{labels: {team: Infra}}]}]\n",
+            "labels.team: labels are in lower case"
         ),
         ("version: 1\nrules: [\(rule), \(rule)]\n", "rules[1]: a second rule is called r"),
         (
@@ -178,7 +189,12 @@ struct AccessPolicyFileTests {
     @Test(arguments: [
         ("allow: {not: [{groups: sre}]}, logins: [a]", AccessPolicyWarning.Code.invertedOperator),
         ("allow: {and: [{groups: sre}]}, logins: ['*']", .anyAccount),
+        ("allow: {and: [{groups: sre}]}, logins: ['*'], deny: {or: [{ssh_username: admin}]}", .anyAccount),
         ("allow: {and: [{groups: sre}]}, logins: ['*']", .anyHost),
+        (
+            "allow: {and: [{groups: sre}]}, logins: [a], certificate: {principals: ['{identity}', '{login}@{host}']}",
+            .ambiguousPrincipals
+        ),
         ("allow: {and: [{groups: sre}]}, logins: ['{email.local}']", .sharedLocalPart),
         ("allow: {and: [{domain: {ends_with: example.com}}]}, logins: [a]", .openEnding),
         ("allow: {and: [{ssh_username: b}]}, logins: [a]", .neverApplies),
@@ -187,6 +203,15 @@ struct AccessPolicyFileTests {
     func whatIsProbablyNotMeantIsWarnedAbout(rule: String, code: AccessPolicyWarning.Code) throws {
         let policy = try AccessSample.policy("- {name: r, hosts: [{any: true}], \(rule)}\n")
         #expect(policy.warnings.contains { $0.code == code }, "\(policy.warnings)")
+    }
+
+    @Test func aQuestionMarkInAPatternIsNoKeyOfYAML() throws {
+        let policy = try AccessSample.policy(
+            "- {name: r, hosts: [{id: 'web-??'}, {id: \"?eb\"}], logins: [deploy], allow: {and: [{groups: sre}]}}\n"
+        )
+        #expect(
+            try policy.answers(AccessSample.request { $0.host = try AccessSample.host("web-01") }) == .allow)
+        #expect(AccessSample.refusal("version: 1\n? [a]\n: b\n")?.contains("question mark") == true)
     }
 
     @Test func aCarefulPolicyIsNotWarnedAbout() throws {

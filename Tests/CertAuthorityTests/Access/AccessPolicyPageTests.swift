@@ -17,7 +17,8 @@ struct AccessPolicyPageTests {
     @Test func theExampleIsAPolicyWhoseTestsComeOut() throws {
         let blocks = try page().components(separatedBy: "```")
         let example = try #require(blocks.count > 1 ? blocks[1] : nil)
-        let policy = try AccessPolicy(yaml: String(example.dropFirst("yaml\n".count)), name: "access-policy.md")
+        let policy = try AccessPolicy(
+            yaml: String(example.dropFirst("yaml\n".count)), name: "access-policy.md")
         #expect(policy.ruleNames.count == 3)
         #expect(policy.tests.count == 3)
         #expect(policy.warnings == [])
@@ -38,7 +39,8 @@ struct AccessPolicyPageTests {
     /// Each criterion of the page's table is one that is read, with some value.
     @Test func everyCriterionOfTheTableIsKnown() throws {
         let text = try page()
-        let table = try #require(text.components(separatedBy: "## Criteria").last?.components(separatedBy: "## ").first)
+        let table = try #require(
+            text.components(separatedBy: "## Criteria").last?.components(separatedBy: "## ").first)
         let names = table.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
             row.split(separator: "|")[0].split(separator: "`").filter { $0 != " " && $0 != ", " }
         }

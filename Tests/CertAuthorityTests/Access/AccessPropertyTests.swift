@@ -115,6 +115,7 @@ private struct NaivePolicy {
             }
             if !rule.allow.isEmpty { lines.append("  allow: \(block(rule.allow))") }
             if !rule.deny.isEmpty { lines.append("  deny: \(block(rule.deny))") }
+            guard !rule.allow.isEmpty else { continue }
             lines.append("  requires: {reason: \(rule.requiresReason), approval: \(rule.requiresApproval)}")
             lines.append("  certificate: {principals: ['{login}'], max_lifetime: \(rule.maximumLifetime)}")
         }

@@ -127,7 +127,7 @@ final class TestDirectory: Directory {
     func hosts() async throws(CertAuthorityError) -> [ManagedHost] { await kept.hosts() }
     func set(_ host: ManagedHost) async throws(CertAuthorityError) {
         try await change()
-        await kept.set(host)
+        try await kept.set(host)
     }
     func removeHost(id: String) async throws(CertAuthorityError) {
         try await change()
@@ -136,7 +136,7 @@ final class TestDirectory: Directory {
     func sessions() async throws(CertAuthorityError) -> [LoginSession] { await kept.sessions() }
     func add(_ session: LoginSession) async throws(CertAuthorityError) {
         try await change()
-        await kept.add(session)
+        try await kept.add(session)
     }
     func removeSessions(_ ids: [String]) async throws(CertAuthorityError) {
         guard !ids.isEmpty else { return }

@@ -55,7 +55,10 @@ enum BcryptPBKDF {
         for _ in 1..<rounds {
             unsafe sha512(UnsafeRawBufferPointer(scratch.round), to: scratch.salt)
             unsafe hash(scratch, to: scratch.round)
-            for index in 0..<hashBytes { unsafe scratch.output[index] ^= scratch.round[index] }
+            for index in 0..<hashBytes {
+                // Not ^=, here and below: for ThreadSanitizer, Swift 6.3 makes of that what LLVM refuses.
+                unsafe scratch.output[index] = scratch.output[index] ^ scratch.round[index]
+            }
         }
     }
 
@@ -104,12 +107,12 @@ enum BcryptPBKDF {
         let schedule = unsafe scratch.schedule
         let salt = unsafe scratch.saltWords
         let running = unsafe scratch.running
-        for index in 0..<18 { unsafe schedule[index] ^= key[index & 15] }
+        for index in 0..<18 { unsafe schedule[index] = schedule[index] ^ key[index & 15] }
         unsafe running.update(repeating: 0)
         for index in stride(from: 0, to: schedule.count, by: 2) {
             if isSalted {
-                unsafe running[0] ^= salt[index & 15]
-                unsafe running[1] ^= salt[(index + 1) & 15]
+                unsafe running[0] = running[0] ^ salt[index & 15]
+                unsafe running[1] = running[1] ^ salt[(index + 1) & 15]
             }
             unsafe daypass_blowfish_encrypt(running.baseAddress, schedule.baseAddress)
             unsafe schedule[index] = running[0]

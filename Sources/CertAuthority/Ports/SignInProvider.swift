@@ -1,0 +1,76 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import SSHWire
+
+/// An identity provider by which people log in; how it is asked is its own affair.
+public protocol SignInProvider: Sendable {
+    /// What the configuration calls it.
+    var name: String { get }
+    /// Starts an attempt that somebody completes in a browser on any machine (RFC 8628).
+    func beginDeviceSignIn() async throws(SignInFailure) -> any DeviceSignIn
+    /// Starts an attempt whose browser comes back to a loopback address (RFC 8252, RFC 7636).
+    func beginCodeSignIn(redirectURI: String) async throws(SignInFailure) -> any CodeSignIn
+}
+
+/// Where workloads' tokens are believed: a CI system, a Kubernetes cluster.
+public protocol WorkloadProvider: Sendable {
+    var name: String { get }
+    /// Who a token names; it is spent by that.
+    func person(token: String) async throws(SignInFailure) -> Person
+}
+
+/// Why nobody is signed in.
+public struct SignInFailure: Error, Sendable, CustomStringConvertible {
+    /// Whether it is the provider that fails, rather than whoever wants to sign in.
+    public let isProviders: Bool
+    /// One line, without secrets.
+    public let reason: String
+    /// What to do next.
+    public let hint: String?
+
+    public init(_ reason: String, hint: String? = nil, isProviders: Bool = false) {
+        self.reason = reason
+        self.hint = hint
+        self.isProviders = isProviders
+    }
+
+    public var description: String { reason }
+}
+
+/// An attempt to sign in by another device.
+public protocol DeviceSignIn: Sendable {
+    /// What the person types in.
+    var userCode: String { get }
+    /// Where.
+    var verificationURL: String { get }
+    /// The same with the code in it, where the provider has one.
+    var verificationURLWithCode: String? { get }
+    /// How often the provider wants to be asked at most, in seconds.
+    var interval: UInt64 { get }
+    var expires: UnixTime { get }
+    /// Asks what has become of it. A second call within the interval asks nobody.
+    func poll() async throws(SignInFailure) -> DeviceSignInProgress
+}
+
+/// What has become of an attempt.
+public enum DeviceSignInProgress: Sendable {
+    /// Nobody has decided; ask again after so many seconds.
+    case pending(interval: UInt64)
+    case signedIn(Person)
+    /// They said no, or nothing in time.
+    case refused(String)
+}
+
+/// An attempt to sign in by a browser on the same machine.
+public protocol CodeSignIn: Sendable {
+    /// Where the browser is sent.
+    var authorizationURL: String { get }
+    /// Comes back with the browser.
+    var state: String { get }
+    var expires: UnixTime { get }
+    /// Ends it by what came back in the redirect's query.
+    func finish(
+        code: String?, state: String?, issuer: String?, error: String?
+    ) async throws(SignInFailure) -> Person
+}

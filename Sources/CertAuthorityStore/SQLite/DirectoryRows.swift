@@ -1,0 +1,70 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import Foundation
+import GRDB
+import SSHWire
+
+/// Rows of the directory's tables as what they stand for; what they can't stand for is damage.
+extension Row {
+    func enrolledKey() throws -> EnrolledKey {
+        try undamaged("enrolled_keys") {
+            try EnrolledKey(
+                key: try key("key"), identity: try Identity(try text("identity")),
+                email: try optionalText("email"), groups: try json("groups", as: [String].self),
+                added: try time("added"))
+        }
+    }
+
+    func host() throws -> ManagedHost {
+        try undamaged("hosts") {
+            try ManagedHost(
+                id: try text("id"), names: try json("names", as: [String].self),
+                labels: try json("labels", as: [String: String].self))
+        }
+    }
+
+    func session() throws -> LoginSession {
+        try undamaged("sessions") {
+            LoginSession(
+                id: try text("id"),
+                person: Person(
+                    identity: try Identity(try text("identity")), provider: try text("provider"),
+                    subject: try text("subject"), email: try optionalText("email"),
+                    groups: try json("groups", as: [String].self),
+                    claims: try json("claims", as: StoredClaim.self).claim,
+                    authenticatedAt: try time("authenticated")),
+                key: try key("key"), credential: try optionalText("credential"),
+                sourceAddress: try text("source"), created: try time("created"), expires: try time("expires"))
+        }
+    }
+
+    func text(_ column: String) throws -> String { try decode(String.self, forColumn: column) }
+
+    private func optionalText(_ column: String) throws -> String? {
+        try decode(String?.self, forColumn: column)
+    }
+
+    private func time(_ column: String) throws -> UnixTime {
+        UnixTime(seconds: UInt64(bitPattern: try decode(Int64.self, forColumn: column)))
+    }
+
+    private func key(_ column: String) throws -> PublicKey {
+        try PublicKey(encoded: Array(try decode(Data.self, forColumn: column)))
+    }
+
+    private func json<Value: Decodable>(_ column: String, as type: Value.Type) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(try text(column).utf8))
+    }
+
+    private func undamaged<Value>(_ table: String, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            throw CertAuthorityError(
+                .storeDamaged, "table \(table): a row can't be read: \("\(error)".escapedForTerminal)",
+                hint: "restore a backup: daypassd restore --help")
+        }
+    }
+}
