@@ -62,11 +62,13 @@ struct Serve: AsyncParsableCommand {
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
-            names: settings.names)
+            names: settings.names, limits: RequestLimits(settings.limits, clock: millisecondsNow))
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address
         server.port = settings.port
+        server.maximumConnections = settings.limits.connections
+        server.connectionsPerAddress = settings.limits.connectionsPerAddress
         var services: [any Service] = [
             PolicyReload(
                 read: { try home.policy(settings) },

@@ -104,7 +104,7 @@ extension Plane {
         do {
             return try authority.signIns.add(attempt, sessionKey: key, at: authority.now)
         } catch {
-            throw Problem(.tooManyRequests, error.reason, hint: error.hint)
+            throw Problem(.tooManyRequests, error.reason, hint: error.hint, retryAfter: 10)
         }
     }
 
