@@ -20,7 +20,8 @@ struct SignInSources {
         // Every setting is read before the first connection is prepared.
         let people = try settings.providers.map { try Self.configuration($0, home) }
         let issuers = try settings.workloads.map { try Self.configuration($0) }
-        let authorities = settings.providers.map(\.authoritiesFile) + settings.workloads.map(\.authoritiesFile)
+        let authorities =
+            settings.providers.map(\.authoritiesFile) + settings.workloads.map(\.authoritiesFile)
         fetchers = try authorities.map { try Self.fetcher($0, home) }
         providers = zip(people, fetchers).map { configuration, fetcher in
             IdentityProvider(configuration, http: fetcher, bindings: bindings, clock: unixTimeNow)
