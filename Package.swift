@@ -143,6 +143,10 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // Real OpenID Connect providers, started by a test.
+        .target(
+            name: "IdentityProviders", dependencies: ["ControlProtocol", "SSHWire", "TestSupport"],
+            path: "Tests/IdentityProviders"),
         // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
         .target(
             name: "FuzzTargets",
@@ -184,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "CertAuthorityOIDCTests",
             dependencies: [
-                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "SSHWire", "TestSupport",
+                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "IdentityProviders", "SSHWire",
+                "TestSupport",
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
         .testTarget(
@@ -194,7 +199,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog", "TestSupport", "daypass", "daypassd",
+                "CertAuthority", "ControlProtocol", "IdentityProviders", "SSHWire", "TransparencyLog", "TestSupport",
+                "daypass", "daypassd",
             ]),
     ]
 )
