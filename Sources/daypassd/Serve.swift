@@ -50,7 +50,8 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
-        let sources = try SignInSources(settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
+        let sources = try SignInSources(
+            settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
             providers: sources.providers, workloads: sources.workloads)

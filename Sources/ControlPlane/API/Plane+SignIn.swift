@@ -31,7 +31,8 @@ extension Plane {
             else { throw gone }
             switch try await asking({ () async throws(SignInFailure) in try await attempt.poll() }) {
             case .pending(let interval):
-                throw Problem(.loginPending, "nobody has decided yet", hint: "ask again in \(interval) seconds")
+                throw Problem(
+                    .loginPending, "nobody has decided yet", hint: "ask again in \(interval) seconds")
             case .refused(let reason):
                 _ = authority.signIns.remove(id)
                 metrics.countLogin("refused")
