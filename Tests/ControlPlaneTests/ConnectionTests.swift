@@ -219,7 +219,7 @@ import Testing
             await withTaskGroup(of: Void.self) { group in
                 for text in Self.noHTTP {
                     group.addTask {
-                        let answer = try? await Self.answer(to: text, plane)
+                        let answer = await Self.answer(to: text, plane)
                         #expect(
                             answer?.hasPrefix("HTTP/1.1 400") == true, "\(text.prefix(40)): \(answer ?? "")")
                         #expect(answer?.contains("application/problem+json") == true)
@@ -228,13 +228,16 @@ import Testing
                     }
                 }
             }
-            #expect(try await plane.send(TestRequest("GET", "/healthz")).status == 200)
+            let good = try await plane.send(TestRequest("GET", "/healthz"))
+            #expect(good.status == 200)
         }
     }
 
     /// All that comes until the server closes.
-    private static func answer(to text: String, _ plane: TestPlane) async throws -> String {
-        let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
+    private static func answer(to text: String, _ plane: TestPlane) async -> String? {
+        guard let connection = try? await RawConnection(port: plane.port, rootPEM: plane.rootPEM) else {
+            return nil
+        }
         try? await connection.say(text)
         #expect(await connection.closed(within: limit) != nil)
         return connection.text
