@@ -37,7 +37,9 @@ struct ControlPlaneLoginTests {
         #expect(try laptop.daypass(["status"]).succeeded)
         // Its certificates are made anew, by a root of their own.
         plane.stop()
-        try FileManager.default.removeItem(atPath: "\(plane.home)/tls")
+        for name in try FileManager.default.contentsOfDirectory(atPath: "\(plane.home)/tls") {
+            try FileManager.default.removeItem(atPath: "\(plane.home)/tls/\(name)")
+        }
         try plane.start()
         let status = try laptop.daypass(["status"])
         #expect(status.status == 1)

@@ -115,7 +115,7 @@ struct ControlPlaneStoryTests {
         let out = try scene.alice.daypass(["logout"])
         #expect(out.stdoutText == "logged out\n", "\(out)")
         #expect(scene.alice.certificates().isEmpty)
-        for gone in [name, "\(name).pub", "state/session.key", "state/session.json"] {
+        for gone in [name, "state/session.key", "state/session.json"] {
             #expect(!scene.alice.folder.contains(gone), "\(gone)")
         }
         let after = try scene.alice.ssh(["web1", "true"])

@@ -82,7 +82,8 @@ private final class MatchExecScene {
                 + ">>'\(laptop.folder.path("calls"))'\nexit 1\n",
             to: "recorder", mode: 0o755)
         let block = try laptop.folder.readText("state/ssh_config")
-        let program = try BuiltProduct.path("daypass")
+        let program = try #require(
+            block.firstMatch(of: /exec "'(?<path>[^']+)' ssh-config prepare/)?.path, "\(block)")
         try laptop.folder.write(
             block.replacing("'\(program)'", with: "'\(recorder)'"), to: "state/ssh_config")
         plain = try laptop.folder.readText("config")
@@ -119,7 +120,8 @@ private final class MatchExecScene {
     /// What hostile names have made.
     func leftovers() throws -> [String] {
         let home = Set(try FileManager.default.contentsOfDirectory(atPath: laptop.folder.path))
-        return Array(home.subtracting(names))
+        // fish keeps its own files there.
+        return Array(home.subtracting(names).subtracting([".config", ".local", ".cache"]))
             + (try FileManager.default.contentsOfDirectory(atPath: laptop.folder.path("cwd")))
     }
 }

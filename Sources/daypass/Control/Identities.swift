@@ -12,8 +12,7 @@ import SSHWire
 /// The certificates that this machine holds, one for each connection as ssh knows it.
 ///
 /// A certificate's private key is made for it and lives in the ssh-agent for as long as the certificate does; without
-/// an agent it is a file with mode 0600 beside it. What ssh needs to find it, the public key and the certificate, are
-/// files.
+/// an agent it is a file with mode 0600 beside it. What ssh needs to find it, the certificate, is a file.
 struct Identities {
     private let state: ClientState
 
@@ -132,7 +131,8 @@ struct Identities {
         } else {
             try FileIO.writeSecret(try key.openSSHFile(passphrase: nil), to: file)
         }
-        try PublicKeyFile.write(key.publicKey, comment: "daypass", to: file + ".pub")
+        // No file of the plain public key: ssh would sign with its private half, which the agent doesn't list
+        // (sshconnect2.c, sign_and_send_pubkey).
         try FileIO.write(issued.certificate + "\n", to: file + "-cert.pub", mode: 0o644)
         return Ready(identityFile: file, certificate: certificate, issued: issued)
     }
@@ -196,7 +196,7 @@ struct Identities {
         let now = unixTimeNow()
         for (name, certificate) in all() where now >= certificate.fields.validBefore {
             // Not the lock: somebody may hold it.
-            for suffix in ["", ".pub", "-cert.pub"] { FileIO.remove(path(name) + suffix) }
+            for suffix in ["", "-cert.pub"] { FileIO.remove(path(name) + suffix) }
         }
     }
 
