@@ -199,7 +199,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "CertAuthority", "ControlProtocol", "IdentityProviders", "SSHWire", "TransparencyLog", "TestSupport",
+                "CertAuthority", "ControlProtocol", "IdentityProviders", "SSHWire", "TransparencyLog",
+                "TestSupport",
                 "daypass", "daypassd",
             ]),
     ]
