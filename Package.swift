@@ -27,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
@@ -79,6 +80,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "X509", package: "swift-certificates"),
@@ -139,6 +143,10 @@ let package = Package(
 
         // Proof.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // Real OpenID Connect providers, started by a test.
+        .target(
+            name: "IdentityProviders", dependencies: ["ControlProtocol", "SSHWire", "TestSupport"],
+            path: "Tests/IdentityProviders"),
         // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
         .target(
             name: "FuzzTargets",
@@ -160,11 +168,28 @@ let package = Package(
                 "CertAuthority", "CertAuthorityStore", "CSodium", "SSHWire", "TransparencyLog", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
+        // The API in this process over real TLS; and the built daypassd, killed.
+        .testTarget(
+            name: "ControlPlaneTests",
+            dependencies: [
+                "CertAuthority", "ControlClient", "ControlPlane", "ControlProtocol", "CSodium", "SSHWire",
+                "TestSupport", "TransparencyLog", "daypass", "daypassd",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         // With real providers too: Glewlwyd and oidc-provider-mock.
         .testTarget(
             name: "CertAuthorityOIDCTests",
             dependencies: [
-                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "SSHWire", "TestSupport",
+                "CertAuthority", "CertAuthorityOIDC", "ControlProtocol", "IdentityProviders", "SSHWire",
+                "TestSupport",
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
         .testTarget(
@@ -174,7 +199,9 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog", "TestSupport", "daypass", "daypassd",
+                "CertAuthority", "ControlProtocol", "IdentityProviders", "SSHWire", "TransparencyLog",
+                "TestSupport",
+                "daypass", "daypassd",
             ]),
     ]
 )

@@ -14,6 +14,20 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
     /// The server says no.
     case problem(Problem)
 
+    /// How long to wait at least before the same request is made again; nil where that would change nothing.
+    var wait: Duration? {
+        switch self {
+        case .unreachable: .zero
+        case .untrustedServer, .notUnderstood: nil
+        case .problem(let problem):
+            switch problem.code {
+            case .storeUnavailable, .signerUnavailable: .zero
+            case .tooManyRequests: .seconds(max(1, min(problem.retryAfter ?? 1, 60)))
+            default: nil
+            }
+        }
+    }
+
     public var description: String {
         switch self {
         case .unreachable(let reason), .untrustedServer(let reason), .notUnderstood(let reason): reason

@@ -11,7 +11,8 @@ public import SSHWire
 /// Asks a control plane (docs/api.md).
 ///
 /// Every answer is bounded, every exchange has a deadline, redirects are not followed. Requests that a session makes
-/// are signed by its key; one that the server takes for stale or repeated is made once more by the server's clock.
+/// are signed by its key; one that the server takes for stale or repeated is made once more by the server's clock. What
+/// may be repeated (`GET`, and whatever has an idempotency key) is, for ``patience``, while the server is away or busy.
 public struct ControlClient: Sendable {
     /// A session's name and key.
     public struct Credential: Sendable {
@@ -26,6 +27,9 @@ public struct ControlClient: Sendable {
 
     /// The server's address, `https://host[:port]`.
     public let server: ServerAddress
+    /// For how long a server that is not there, has no signer or no store, or wants to be asked less often, is asked
+    /// again.
+    public let patience: Duration
     private let http: HTTPClient
     /// Microseconds since 1970.
     private let clock: @Sendable () -> UInt64
@@ -33,12 +37,15 @@ public struct ControlClient: Sendable {
     /// The largest answer that is read, in bytes.
     private static let maximumAnswerBytes = 1 << 20
     private static let timeout: TimeAmount = .seconds(20)
+    /// The waits between attempts: the first, which doubles, and the longest.
+    private static let pauses: (first: Duration, longest: Duration) = (.milliseconds(100), .seconds(2))
 
     /// - Parameters:
     ///   - rootPEM: the root certificate to trust; nil for the system's.
     ///   - clock: microseconds since 1970.
     public init(
-        _ server: ServerAddress, rootPEM: String?, clock: @escaping @Sendable () -> UInt64
+        _ server: ServerAddress, rootPEM: String?, patience: Duration = .zero,
+        clock: @escaping @Sendable () -> UInt64
     ) throws(ClientError) {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let rootPEM {
@@ -54,6 +61,7 @@ public struct ControlClient: Sendable {
         configuration.httpVersion = .http1Only
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.server = server
+        self.patience = patience
         self.clock = clock
     }
 
@@ -71,6 +79,25 @@ public struct ControlClient: Sendable {
     public func send(
         _ method: String, _ target: String, _ body: JSONValue? = nil, by credential: Credential? = nil,
         idempotencyKey: String? = nil
+    ) async throws(ClientError) -> JSONValue? {
+        let end = ContinuousClock.now + patience
+        var pause = Self.pauses.first
+        while true {
+            do {
+                return try await once(method, target, body, credential, idempotencyKey)
+            } catch {
+                let wait = max(pause, error.wait ?? .zero)
+                guard method == "GET" || idempotencyKey != nil, error.wait != nil,
+                    ContinuousClock.now + wait < end, (try? await Task.sleep(for: wait)) != nil
+                else { throw error }
+                pause = min(pause * 2, Self.pauses.longest)
+            }
+        }
+    }
+
+    private func once(
+        _ method: String, _ target: String, _ body: JSONValue?, _ credential: Credential?,
+        _ idempotencyKey: String?
     ) async throws(ClientError) -> JSONValue? {
         do {
             return try await attempt(method, target, body, credential, idempotencyKey, offset: 0)

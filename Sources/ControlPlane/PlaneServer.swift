@@ -21,8 +21,10 @@ public struct PlaneServer: Sendable {
         public var port = 8443
         /// The most connections at a time; more wait in the kernel's queue.
         public var maximumConnections = 4_096
-        /// How long a connection may say nothing, in seconds: a slow or half-open client is cut.
-        public var idleSeconds: Int64 = 30
+        /// The most of one source: an IPv4 address, or an IPv6 network of 64 bits. What comes beyond is closed at once.
+        public var connectionsPerAddress = 256
+        /// When a slow, silent or half-open client is cut.
+        public var times = ConnectionTimes()
 
         public init() {}
     }
@@ -53,15 +55,22 @@ public struct PlaneServer: Sendable {
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain, privateKey: .privateKey(key))
         tls.minimumTLSVersion = .tlsv12
+        let times = settings.times
         let stream = HTTP1Channel.Configuration(
-            idleTimeout: .seconds(settings.idleSeconds),
+            additionalChannelHandlers: [ExchangeGuard(times, maximumBodyBytes: Operation.maximumBodyBytes)],
+            idleTimeout: times.idle,
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: maximumHeaderBytes, maxHeaderListSize: maximumHeaderBytes,
                 maxHeaderFieldCount: maximumHeaders))
-        let server = try HTTPServerBuilder.http2Upgrade(
-            tlsConfiguration: tls,
-            configuration: .init(
-                idleTimeout: .seconds(settings.idleSeconds), streamConfiguration: stream))
+        let counts = ConnectionCounts(maximumPerAddress: settings.connectionsPerAddress)
+        let server = HTTPServerBuilder { [tls] responder in
+            GuardedChannel(
+                inner: try HTTP2UpgradeChannel(
+                    tlsConfiguration: tls,
+                    configuration: .init(
+                        idleTimeout: .nanoseconds(times.idle.nanoseconds), streamConfiguration: stream),
+                    responder: responder), times: times, counts: counts)
+        }
         return Application(
             router: plane.router(), server: server,
             configuration: ApplicationConfiguration(

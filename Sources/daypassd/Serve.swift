@@ -50,7 +50,8 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
-        let sources = try SignInSources(settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
+        let sources = try SignInSources(
+            settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
             providers: sources.providers, workloads: sources.workloads)
@@ -62,11 +63,13 @@ struct Serve: AsyncParsableCommand {
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
-            names: settings.names)
+            names: settings.names, limits: RequestLimits(settings.limits, clock: millisecondsNow))
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address
         server.port = settings.port
+        server.maximumConnections = settings.limits.connections
+        server.connectionsPerAddress = settings.limits.connectionsPerAddress
         var services: [any Service] = [
             PolicyReload(
                 read: { try home.policy(settings) },

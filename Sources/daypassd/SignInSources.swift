@@ -13,14 +13,12 @@ struct SignInSources {
     let workloads: [any WorkloadProvider]
     private let fetchers: [HTTPFetcher]
 
-    /// The largest file of certificates or with a secret, in bytes.
-    private static let maximumBytes = 1 << 20
-
     init(_ settings: ServerConfiguration, home: ServerHomeOptions, bindings: any IdentityBindings) throws {
         // Every setting is read before the first connection is prepared.
         let people = try settings.providers.map { try Self.configuration($0, home) }
         let issuers = try settings.workloads.map { try Self.configuration($0) }
-        let authorities = settings.providers.map(\.authoritiesFile) + settings.workloads.map(\.authoritiesFile)
+        let authorities =
+            settings.providers.map(\.authoritiesFile) + settings.workloads.map(\.authoritiesFile)
         fetchers = try authorities.map { try Self.fetcher($0, home) }
         providers = zip(people, fetchers).map { configuration, fetcher in
             IdentityProvider(configuration, http: fetcher, bindings: bindings, clock: unixTimeNow)
@@ -62,10 +60,6 @@ struct SignInSources {
     }
 
     private static func fetcher(_ authorities: String?, _ home: ServerHomeOptions) throws -> HTTPFetcher {
-        try HTTPFetcher(
-            authorities: try authorities.map { path in
-                String(
-                    decoding: try FileIO.read(home.path(path), maximumBytes: maximumBytes), as: UTF8.self)
-            })
+        try HTTPFetcher(authorities: authorities.map(home.path))
     }
 }

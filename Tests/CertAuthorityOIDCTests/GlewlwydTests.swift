@@ -3,6 +3,7 @@
 
 import CertAuthority
 import SSHWire
+import IdentityProviders
 import TestSupport
 import Testing
 

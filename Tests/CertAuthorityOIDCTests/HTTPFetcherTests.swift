@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
+import IdentityProviders
 import TestSupport
 import Testing
 
@@ -115,15 +116,4 @@ import Testing
         }
         withExtendedLifetime(server) {}
     }
-}
-
-/// Asks until there is an answer, for ten seconds.
-func poll<Value>(_ ask: () async throws -> Value?) async throws -> Value {
-    let clock = ContinuousClock()
-    let end = clock.now + .seconds(10)
-    while clock.now < end {
-        if let value = try await ask() { return value }
-        try await clock.sleep(for: .milliseconds(20))
-    }
-    throw TestSupportError("nothing happened in ten seconds")
 }

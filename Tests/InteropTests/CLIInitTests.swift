@@ -125,7 +125,8 @@ struct CLIInitTests {
         #expect(try tools.names(in: "real").isEmpty)
     }
 
-    @Test func anInitThatFailsLeavesNothingBehind() throws {
+    @Test(.disabled(if: Running.underThreadSanitizer, "it starts no program under a limit on files"))
+    func anInitThatFailsLeavesNothingBehind() throws {
         let tools = try CLITools()
         for more in [["--origin", "a b"], ["--import", "nowhere"], ["--ca-agent", "SHA256:x"]] {
             let result = try tools.daypass(["ca", "init", "--no-passphrase"] + more)

@@ -44,7 +44,8 @@ for number in 0..<100 {
 try FileIO.write("version: 1\nrules:\n" + rules, to: home + "/policy.yaml", mode: 0o600)
 for number in 0..<100 {
     try await directory.set(
-        ManagedHost(id: "web\(number)", names: ["web\(number).example.com"], labels: ["team": "team\(number)"]))
+        ManagedHost(
+            id: "web\(number)", names: ["web\(number).example.com"], labels: ["team": "team\(number)"]))
 }
 
 let certified = try (0..<keys).map { _ in try PrivateKey.generate(.ed25519, comment: "").publicKey }

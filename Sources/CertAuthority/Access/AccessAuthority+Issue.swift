@@ -77,11 +77,27 @@ extension AccessAuthority {
             after: [draft(decision, wish, hostID: host.id, session, address, policy.digest)])
         switch outcomes.first {
         case .issued(let certificate, let index):
+            try checkStanding(policy, host, session)
             return .issued(certificate, index: index, host: host, rule: decision.rule ?? "")
         case .refused(let reasons):
             return .refused(AccessDecision(verdict: .denied, rule: nil, reasons: reasons))
         case nil:
             throw CertAuthorityError(.signerMismatch, "nothing became of a request")
+        }
+    }
+
+    /// Refuses to hand out a certificate when what it was decided by was changed while it was recorded and signed: once
+    /// a change's call has returned, nothing of before it comes out any more.
+    private func checkStanding(
+        _ policy: AccessPolicy, _ host: ManagedHost, _ session: LoginSession
+    ) throws(CertAuthorityError) {
+        let stands =
+            sessions.isOpen(session.id, at: now)
+            && state.withLock { $0.policy.digest == policy.digest && $0.hosts[host.id] == host }
+        guard stands else {
+            throw CertAuthorityError(
+                .conflict, "session, host or policy changed while the certificate was made",
+                hint: "ask again")
         }
     }
 

@@ -65,12 +65,16 @@ extension AccessAuthority {
         let person = Person(
             identity: enrolled.identity, provider: Person.enrolledKeys, subject: key.fingerprint,
             email: enrolled.email, groups: enrolled.groups, authenticatedAt: now)
-        return try await start(person, credential: key.fingerprint, sessionKey: sessionKey, from: address)
+        return try await start(
+            person, credential: key.fingerprint, sessionKey: sessionKey, from: address, by: key)
     }
 
     /// Starts a session for somebody who has proved who they are.
+    ///
+    /// - Parameter key: the enrolled key that proved it: the session is started only if the key is enrolled to the end.
     public func start(
-        _ person: Person, credential: String?, sessionKey: PublicKey, from address: IPAddress?
+        _ person: Person, credential: String?, sessionKey: PublicKey, from address: IPAddress?,
+        by key: PublicKey? = nil
     ) async throws(CertAuthorityError) -> LoginOutcome {
         guard sessionKey.keyType == .ed25519 else {
             return .refused(
@@ -78,10 +82,7 @@ extension AccessAuthority {
                     reason: "session key: \(sessionKey.keyType.rawValue), Ed25519 is needed", hint: nil))
         }
         let now = now
-        let mine = sessions.open(at: now).filter { $0.person.identity == person.identity }
-        for old in mine.prefix(max(0, mine.count + 1 - limits.sessionsPerPerson)) {
-            try await end(old, by: person.identity, from: address, reason: "too many sessions")
-        }
+        try await directory.removeSessions(sessions.purge(at: now))
         let session = LoginSession(
             id: newSessionID(), person: person, key: sessionKey, credential: credential,
             sourceAddress: address?.description ?? "", created: now,
@@ -91,33 +92,63 @@ extension AccessAuthority {
                 loginRecord(session, .started, from: address, reason: credential.map { "key \($0)" } ?? ""),
                 requester: person.identity))
         try await directory.add(session)
-        sessions.add(session)
+        // In one step: whoever removes the key afterwards finds the session.
+        let isStarted = state.withLock { state in
+            if let key, state.keys[key] == nil { return false }
+            sessions.add(session)
+            return true
+        }
+        guard isStarted else {
+            try await end(session, by: person.identity, from: address, reason: "its key was removed")
+            return .refused(
+                LoginRefusal(reason: "the key was removed meanwhile", hint: "ask an administrator"))
+        }
+        try await endSurplus(of: person.identity, from: address)
         return .started(session)
     }
 
+    /// Ends the oldest sessions of a person who has too many.
+    private func endSurplus(of identity: Identity, from address: IPAddress?) async throws(CertAuthorityError)
+    {
+        let count = sessions.open(at: now).count { $0.person.identity == identity }
+        guard count > limits.sessionsPerPerson else { return }
+        try await changes.run { () async throws(CertAuthorityError) in
+            let mine = sessions.open(at: now).filter { $0.person.identity == identity }
+            for old in mine.prefix(max(0, mine.count - limits.sessionsPerPerson)) {
+                try await end(old, by: identity, from: address, reason: "too many sessions")
+            }
+        }
+    }
+
     /// Ends a session of one's own, or anybody's for an administrator.
+    ///
+    /// It opens nothing from the first moment on. When its end could not be recorded this can be called again.
     ///
     /// - Throws: `.notFound` when there is none, or it is somebody else's: whose is not told.
     public func endSession(
         _ id: String, by actor: LoginSession, isAdministrator: Bool, from address: IPAddress?, reason: String
     ) async throws(CertAuthorityError) {
-        guard let session = sessions.session(id, at: now),
-            isAdministrator || session.person.identity == actor.person.identity
-        else { throw CertAuthorityError(.notFound, "there is no session \(id.escapedForTerminal)") }
-        try await end(session, by: actor.person.identity, from: address, reason: reason)
+        try await changes.run { () async throws(CertAuthorityError) in
+            guard let session = sessions.session(id, at: now),
+                isAdministrator || session.person.identity == actor.person.identity
+            else { throw CertAuthorityError(.notFound, "there is no session \(id.escapedForTerminal)") }
+            try await end(session, by: actor.person.identity, from: address, reason: reason)
+        }
     }
 
+    /// Ends a session: called within ``changes``, so that each end is recorded once.
     func end(
         _ session: LoginSession, by actor: Identity, from address: IPAddress?, reason: String
     ) async throws(CertAuthorityError) {
         // From here on it opens nothing, also if what follows fails.
-        sessions.remove(session.id)
+        sessions.close(session.id)
         try await record(
             .login(loginRecord(session, .ended, from: address, reason: reason), requester: actor))
         try await directory.removeSessions([session.id])
+        sessions.remove(session.id)
     }
 
-    private func loginRecord(
+    func loginRecord(
         _ session: LoginSession, _ change: LoginRecord.Change, from address: IPAddress?, reason: String
     ) -> LoginRecord {
         LoginRecord(

@@ -40,8 +40,13 @@ public final class AccessAuthority: Sendable {
     let directory: any Directory
     let issuer: Issuer
     let limits: Limits
+    /// Changes of keys, hosts, policy, and ends of sessions.
+    let changes = OneAtATime()
 
     /// Reads everything from the directory.
+    ///
+    /// Sessions that have expired are removed from it, and so are those whose key was: where the process died between
+    /// the removal of a key and the end of its sessions, the end is recorded now.
     public init(
         issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits(),
         providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = []
@@ -49,7 +54,6 @@ public final class AccessAuthority: Sendable {
         self.issuer = issuer
         self.directory = directory
         self.limits = limits
-        sessions = SessionTable(try await directory.sessions(), startedAt: issuer.clock())
         signIns = PendingSignIns(randomBytes: issuer.randomBytes)
         self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
         self.workloads = Dictionary(workloads.map { ($0.name, $0) }) { first, _ in first }
@@ -57,7 +61,29 @@ public final class AccessAuthority: Sendable {
         var state = State(policy: policy)
         for key in try await directory.enrolledKeys() { state.keys[key.key] = key }
         for host in try await directory.hosts() { try state.add(host) }
+        let milliseconds = issuer.clock()
+        let now = UnixTime(seconds: milliseconds / 1_000)
+        let credentials = Set(state.keys.keys.map(\.fingerprint))
+        let all = try await directory.sessions()
+        let (lost, kept) = Self.sort(all.filter { now < $0.expires }, by: credentials)
+        sessions = SessionTable(kept, startedAt: milliseconds)
         self.state = Mutex(state)
+        for session in lost {
+            try await record(
+                .login(
+                    loginRecord(session, .ended, from: nil, reason: "its key was removed"),
+                    requester: session.person.identity))
+        }
+        let keptIDs = Set(kept.map(\.id))
+        try await directory.removeSessions(all.map(\.id).filter { !keptIDs.contains($0) })
+    }
+
+    /// Sessions whose key is gone, and the others.
+    private static func sort(
+        _ sessions: [LoginSession], by credentials: Set<String>
+    ) -> (lost: [LoginSession], kept: [LoginSession]) {
+        let isLost: (LoginSession) -> Bool = { $0.credential.map { !credentials.contains($0) } ?? false }
+        return (sessions.filter(isLost), sessions.filter { !isLost($0) })
     }
 
     /// The current second.
@@ -73,13 +99,14 @@ public final class AccessAuthority: Sendable {
 
     /// Puts another policy in force, once the log knows of it.
     public func use(_ policy: AccessPolicy, by requester: Identity) async throws(CertAuthorityError) {
-        try await record(
-            .change(
-                ChangeRecord(
-                    subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)), detail: ""
-                ),
-                requester: requester))
-        state.withLock { $0.policy = policy }
+        try await changes.run { () async throws(CertAuthorityError) in
+            try await record(
+                .change(
+                    ChangeRecord(
+                        subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)),
+                        detail: ""), requester: requester))
+            state.withLock { $0.policy = policy }
+        }
     }
 
     /// Appends entries that are no issuance.

@@ -32,6 +32,8 @@ public struct ServerConfiguration: Sendable, Hashable {
     public var signerSocket: String?
     /// A file with the passphrase of the CA's keys; nil where they have none.
     public var passphraseFile: String?
+    /// How often and by how many connections the server may be asked.
+    public var limits = Limits()
 
     /// The largest configuration file, in bytes.
     public static let maximumBytes = 256 << 10
@@ -107,6 +109,7 @@ public struct ServerConfiguration: Sendable, Hashable {
         }
         signerSocket = setting("signer_socket", try root.text("signer_socket"))
         passphraseFile = setting("passphrase_file", try root.text("passphrase_file"))
+        limits = try Limits(try root.mapping("limits"), name: name, setting)
         try root.finish()
     }
 

@@ -59,7 +59,8 @@ public final class PendingSignIns: Sendable {
             return true
         }
         guard isKept else {
-            throw SignInFailure("too many people are signing in", hint: "try again in a minute", isProviders: true)
+            throw SignInFailure(
+                "too many people are signing in", hint: "try again in a minute", isProviders: true)
         }
         return name
     }

@@ -9,6 +9,8 @@ public final class SessionTable: Sendable {
     private struct Entry {
         let session: LoginSession
         var window: ReplayWindow
+        /// It opens nothing any more; kept until the log and the store know.
+        var hasEnded = false
     }
 
     /// Why a request's proof is not taken.
@@ -46,7 +48,7 @@ public final class SessionTable: Sendable {
     public func authenticate(
         _ id: String, message: [UInt8], signature: [UInt8], created: Int64, sequence: UInt64, at now: UnixTime
     ) throws(Refusal) -> LoginSession {
-        let found = entries.withLock { $0[id]?.session }
+        let found = entries.withLock { $0[id].flatMap { $0.hasEnded ? nil : $0.session } }
         guard let session = found, now < session.expires, isSigned(message, signature, by: session.key) else {
             throw .notLoggedIn
         }
@@ -55,7 +57,10 @@ public final class SessionTable: Sendable {
             Int64(clamping: sequence / 1_000_000) <= here + Self.clockTolerance + 1
         else { throw .stale }
         // The session may have been ended meanwhile.
-        let isFresh = entries.withLock { $0[id]?.window.spend(sequence) }
+        let isFresh: Bool? = entries.withLock { entries in
+            guard entries[id]?.hasEnded == false else { return nil }
+            return entries[id]?.window.spend(sequence)
+        }
         guard let isFresh else { throw .notLoggedIn }
         guard isFresh else { throw .replayed }
         return session
@@ -64,11 +69,16 @@ public final class SessionTable: Sendable {
     /// All that have not expired.
     public func open(at now: UnixTime) -> [LoginSession] {
         entries.withLock { entries in
-            entries.values.map(\.session).filter { now < $0.expires }
+            entries.values.filter { !$0.hasEnded && now < $0.session.expires }.map(\.session)
         }.sorted { ($0.created, $0.id) < ($1.created, $1.id) }
     }
 
-    /// The session of this name, if it is open.
+    /// Whether a session has neither ended nor expired.
+    public func isOpen(_ id: String, at now: UnixTime) -> Bool {
+        entries.withLock { $0[id].map { !$0.hasEnded && now < $0.session.expires } ?? false }
+    }
+
+    /// The session of this name, unless it has expired; also one whose end is not recorded yet.
     public func session(_ id: String, at now: UnixTime) -> LoginSession? {
         entries.withLock { $0[id]?.session }.flatMap { now < $0.expires ? $0 : nil }
     }
@@ -76,6 +86,9 @@ public final class SessionTable: Sendable {
     func add(_ session: LoginSession) {
         entries.withLock { $0[session.id] = Entry(session: session, window: ReplayWindow(after: 0)) }
     }
+
+    /// From here on the session opens nothing.
+    func close(_ id: String) { entries.withLock { $0[id]?.hasEnded = true } }
 
     func remove(_ id: String) { entries.withLock { _ = $0.removeValue(forKey: id) } }
 

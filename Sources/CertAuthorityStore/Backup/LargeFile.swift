@@ -42,7 +42,7 @@ enum LargeFile {
             throw CertAuthorityError(.file, "cannot open \(path.escapedForTerminal)")
         }
         defer { try? input.close() }
-        var state = unsafe crypto_hash_sha256_state()
+        var state = crypto_hash_sha256_state()
         unsafe crypto_hash_sha256_init(&state)
         while let piece = try input.read(upToCount: pieceBytes), !piece.isEmpty {
             let bytes = [UInt8](piece)

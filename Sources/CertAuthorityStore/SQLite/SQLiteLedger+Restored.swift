@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-public import CertAuthority
+import CertAuthority
 import Foundation
 import GRDB
 import SSHWire

@@ -7,6 +7,17 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
+/// An answer in JSON that can be given again.
+struct Answer: Sendable {
+    let status: HTTPResponse.Status
+    let text: ByteBuffer
+
+    init(_ status: HTTPResponse.Status = .ok, json: JSONValue) {
+        self.status = status
+        text = ByteBuffer(string: json.text)
+    }
+}
+
 extension Response {
     /// An answer in JSON.
     init(_ status: HTTPResponse.Status = .ok, json: JSONValue, mediaType: String = "application/json") {
@@ -17,6 +28,22 @@ extension Response {
         self.init(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 
+    /// An answer in JSON that is text already.
+    init(jsonText: String) {
+        var fields = HTTPFields()
+        fields[.contentType] = "application/json"
+        fields[.cacheControl] = "no-cache"
+        self.init(status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(string: jsonText)))
+    }
+
+    /// An answer that may have been given before.
+    init(_ answer: Answer) {
+        var fields = HTTPFields()
+        fields[.contentType] = "application/json"
+        fields[.cacheControl] = "no-store"
+        self.init(status: answer.status, headers: fields, body: ResponseBody(byteBuffer: answer.text))
+    }
+
     /// An answer without content.
     static var done: Response { Response(status: .noContent) }
 
@@ -25,7 +52,7 @@ extension Response {
         self.init(
             HTTPResponse.Status(code: problem.code.status), json: problem.json,
             mediaType: Problem.mediaType)
-        if problem.code == .tooManyRequests { headers[.retryAfter] = "1" }
+        if let seconds = problem.retryAfter { headers[.retryAfter] = String(seconds) }
     }
 }
 
@@ -36,7 +63,7 @@ extension Problem {
         case .invalidRequest: self.init(.invalidRequest, error.reason, hint: error.hint)
         case .notFound: self.init(.notFound, error.reason, hint: error.hint)
         case .conflict: self.init(.conflict, error.reason, hint: error.hint)
-        case .full: self.init(.tooManyRequests, error.reason, hint: error.hint)
+        case .full: self.init(.tooManyRequests, error.reason, hint: error.hint, retryAfter: 10)
         case .identityTaken: self.init(.loginRefused, error.reason, hint: error.hint)
         case .storeMissing, .storeLocked, .storeReadOnly, .storeFull, .storeDamaged, .logInconsistent,
             .rolledBack:

@@ -11,17 +11,21 @@ extension Plane {
         v1.post("certificates") { [self] request, context in
             let caller = try await authenticate(request, context)
             let wish = try wish(CertificateWish(json: try json(caller.body)))
-            switch try await authority.issue(wish, for: caller.session, from: context.sourceAddress) {
-            case .issued(let certificate, let index, let host, let rule):
-                metrics.countIssued()
-                let line = try PublicKeyLine(.certificate(certificate), comment: certificate.fields.keyID)
-                return Response(
-                    .created,
-                    json: IssuedCertificate(
-                        certificate: line.text, host: host.id, login: wish.login, rule: rule, logIndex: index
-                    ).json)
-            case .refused(let decision):
-                throw refusal(decision)
+            return try await remember(request, of: caller) {
+                switch try await authority.issue(wish, for: caller.session, from: context.sourceAddress) {
+                case .issued(let certificate, let index, let host, let rule):
+                    metrics.countIssued()
+                    let line = try PublicKeyLine(
+                        .certificate(certificate), comment: certificate.fields.keyID)
+                    return Answer(
+                        .created,
+                        json: IssuedCertificate(
+                            certificate: line.text, host: host.id, login: wish.login, rule: rule,
+                            logIndex: index
+                        ).json)
+                case .refused(let decision):
+                    throw refusal(decision)
+                }
             }
         }
         v1.post("explain") { [self] request, context in
@@ -36,14 +40,13 @@ extension Plane {
         v1.get("access") { [self] request, context in
             let caller = try await authenticate(request, context)
             let reachable = authority.reachable(by: caller.session, from: context.sourceAddress)
-                .map { host, logins in
-                    HostInfo(
-                        id: host.id, names: host.names, labels: host.labels,
-                        logins: logins.filter { !$0.needsApproval }.map(\.login),
-                        loginsOnApproval: logins.filter(\.needsApproval).map(\.login)
-                    ).json
-                }
-            return try page(reachable, request)
+            return try page(reachable, request, by: { $0.host.id }) { host, logins in
+                HostInfo(
+                    id: host.id, names: host.names, labels: host.labels,
+                    logins: logins.filter { !$0.needsApproval }.map(\.login),
+                    loginsOnApproval: logins.filter(\.needsApproval).map(\.login)
+                ).json
+            }
         }
     }
 

@@ -11,7 +11,9 @@ extension Plane {
     func addDirectory(_ v1: RouterGroup<PlaneContext>) {
         v1.get("keys") { [self] request, context in
             _ = try await authenticateAdministrator(request, context)
-            return try page(authority.enrolledKeys.map { info($0).json }, request)
+            return try page(
+                authority.enrolledKeys, request, by: { "\($0.identity.text.string)\n\($0.key.fingerprint)" }
+            ) { info($0).json }
         }
         v1.post("keys") { [self] request, context in
             let caller = try await authenticateAdministrator(request, context)
@@ -19,8 +21,10 @@ extension Plane {
             let key = try EnrolledKey(
                 key: wanted.key, identity: try Identity(wanted.identity), email: wanted.email,
                 groups: wanted.groups, added: authority.now)
-            try await authority.enrol(key, by: caller.session.person.identity)
-            return Response(.created, json: info(key).json)
+            return try await remember(request, of: caller) {
+                try await authority.enrol(key, by: caller.session.person.identity)
+                return Answer(.created, json: info(key).json)
+            }
         }
         // Base64 has slashes: a fingerprint is no part of a path.
         v1.delete("keys") { [self] request, context in
@@ -35,7 +39,7 @@ extension Plane {
         }
         v1.get("hosts") { [self] request, context in
             _ = try await authenticateAdministrator(request, context)
-            return try page(authority.hosts.map { info($0).json }, request)
+            return try page(authority.hosts, request, by: \.id) { info($0).json }
         }
         v1.put("hosts/:id") { [self] request, context in
             let caller = try await authenticateAdministrator(request, context)
@@ -44,8 +48,10 @@ extension Plane {
                 throw Problem(.invalidRequest, "id: it is not the path's")
             }
             let host = try ManagedHost(id: wanted.id, names: wanted.names, labels: wanted.labels)
-            try await authority.set(host, by: caller.session.person.identity)
-            return Response(json: info(host).json)
+            return try await remember(request, of: caller) {
+                try await authority.set(host, by: caller.session.person.identity)
+                return Answer(json: info(host).json)
+            }
         }
         v1.delete("hosts/:id") { [self] request, context in
             let caller = try await authenticateAdministrator(request, context)

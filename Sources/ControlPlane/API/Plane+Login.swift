@@ -8,7 +8,8 @@ import SSHWire
 
 extension Plane {
     func addLogin(_ v1: RouterGroup<PlaneContext>) {
-        v1.post("login/challenge") { [authority] _, _ in
+        v1.post("login/challenge") { [self] request, context in
+            _ = try await body(request, context)
             let (challenge, expires) = authority.challenges.issue(at: authority.now)
             return Response(
                 .created,

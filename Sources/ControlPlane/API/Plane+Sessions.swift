@@ -29,7 +29,9 @@ extension Plane {
             let shown = authority.sessions.open(at: authority.now).filter {
                 wantsAll || $0.person.identity == caller.session.person.identity
             }
-            return try page(shown.map { sessionInfo($0, context).json }, request)
+            return try page(
+                shown, request, by: { "\(String($0.created.seconds + 1_000_000_000_000))\n\($0.id)" }
+            ) { sessionInfo($0, context).json }
         }
         v1.delete("sessions/:id") { [self] request, context in
             let caller = try await authenticate(request, context)
@@ -40,26 +42,5 @@ extension Plane {
                 from: context.sourceAddress, reason: "ended by \(caller.session.person.identity)")
             return Response.done
         }
-    }
-
-    /// A part of a list: `?after=N&limit=N`, in the list's order; `next` is where to go on.
-    func page(_ items: [JSONValue], _ request: Request) throws -> Response {
-        let after = try number(request, "after", 0...1_000_000) ?? 0
-        let limit = try number(request, "limit", 1...1_000) ?? 100
-        let part = items.dropFirst(after).prefix(limit)
-        var members = [JSONValue.Member("items", .array(Array(part)))]
-        if after + part.count < items.count {
-            members.append(.init("next", .number(Int64(after + part.count))))
-        }
-        return Response(json: .object(members))
-    }
-
-    private func number(_ request: Request, _ name: String, _ range: ClosedRange<Int>) throws -> Int? {
-        guard let text = request.uri.queryParameters[Substring(name)] else { return nil }
-        guard let number = Int(text), range.contains(number) else {
-            throw Problem(
-                .invalidRequest, "\(name): a number from \(range.lowerBound) to \(range.upperBound) expected")
-        }
-        return number
     }
 }

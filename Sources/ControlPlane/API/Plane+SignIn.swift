@@ -31,7 +31,8 @@ extension Plane {
             else { throw gone }
             switch try await asking({ () async throws(SignInFailure) in try await attempt.poll() }) {
             case .pending(let interval):
-                throw Problem(.loginPending, "nobody has decided yet", hint: "ask again in \(interval) seconds")
+                throw Problem(
+                    .loginPending, "nobody has decided yet", hint: "ask again in \(interval) seconds")
             case .refused(let reason):
                 _ = authority.signIns.remove(id)
                 metrics.countLogin("refused")
@@ -104,7 +105,7 @@ extension Plane {
         do {
             return try authority.signIns.add(attempt, sessionKey: key, at: authority.now)
         } catch {
-            throw Problem(.tooManyRequests, error.reason, hint: error.hint)
+            throw Problem(.tooManyRequests, error.reason, hint: error.hint, retryAfter: 10)
         }
     }
 

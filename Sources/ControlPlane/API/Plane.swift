@@ -17,26 +17,33 @@ public struct Plane: Sendable {
     /// Host names, without port, by which clients may call the server, in lower case. A proof made for another server
     /// is not taken here.
     let names: Set<String>
+    let limits: RequestLimits
+    let remembered = IdempotencyTable()
+    private let document: String
 
     /// - Parameters:
     ///   - log: what is public of the log.
     ///   - info: what `GET /v1/server` says.
+    ///   - limits: who may ask how often.
     public init(
         authority: AccessAuthority, log: any PublishedLog, info: ServerInfo, names: [String],
-        metrics: PlaneMetrics = PlaneMetrics()
+        limits: RequestLimits, metrics: PlaneMetrics = PlaneMetrics()
     ) {
         self.authority = authority
         self.log = log
         self.info = info
         self.names = Set(names.map { $0.lowercased() })
+        self.limits = limits
         self.metrics = metrics
+        document = OpenAPIDocument.text(version: info.version)
     }
 
     /// All routes.
     public func router() -> Router<PlaneContext> {
-        let router = Router(context: PlaneContext.self)
-        router.add(middleware: ProblemMiddleware(metrics: metrics))
+        let router = Router(context: PlaneContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: ProblemMiddleware(metrics: metrics, limits: limits))
         addHealth(router)
+        router.get("openapi.json") { [document] _, _ in Response(jsonText: document) }
         addLog(router)
         let v1 = router.group("v1")
         v1.get("server") { [info] _, _ in Response(json: info.json) }
@@ -54,11 +61,26 @@ public struct Plane: Sendable {
     struct Authenticated {
         let session: LoginSession
         let body: [UInt8]
+        /// The body's, as `Content-Digest` has it.
+        let digest: String
     }
 
-    /// Checks the proof (``/ControlProtocol/RequestProof``) over the request and its whole body.
+    /// Checks the proof (``/ControlProtocol/RequestProof``) over the request and its whole body, and counts the request:
+    /// for whoever made it, or else for the address that it came from.
     func authenticate(_ request: Request, _ context: PlaneContext) async throws -> Authenticated {
         let body = try await self.body(request, context)
+        let caller: Authenticated
+        do {
+            caller = try proven(request, body)
+        } catch {
+            try limits.count(context.sourceAddress)
+            throw error
+        }
+        try limits.count(caller.session.person.identity)
+        return caller
+    }
+
+    private func proven(_ request: Request, _ body: [UInt8]) throws -> Authenticated {
         let fields = request.headers
         guard let input = fields[.signatureInput], let header = fields[.signature],
             let digest = fields[.contentDigest]
@@ -84,7 +106,7 @@ public struct Plane: Sendable {
             let session = try authority.sessions.authenticate(
                 proof.session, message: base, signature: try RequestProof.signature(header: header),
                 created: proof.created, sequence: proof.sequence, at: authority.now)
-            return Authenticated(session: session, body: body)
+            return Authenticated(session: session, body: body, digest: digest)
         } catch let refusal as SessionTable.Refusal {
             throw problem(refusal)
         }
@@ -124,19 +146,47 @@ public struct Plane: Sendable {
 
     // MARK: Bodies
 
+    /// The whole body, as far as the operation takes one.
     func body(_ request: Request, _ context: PlaneContext) async throws -> [UInt8] {
+        let operation = context.endpointPath.flatMap { Operation.find(request.method, $0) }
+        let maximum = operation?.maximumBodyBytes ?? 0
         var request = request
         let buffer: ByteBuffer
         do {
-            buffer = try await request.collectBody(upTo: context.maxUploadSize)
+            buffer = try await request.collectBody(upTo: maximum)
+        } catch is NIOTooManyBytesError {
+            throw Problem(
+                .tooLarge,
+                maximum > 0 ? "the body is over \(maximum) bytes" : "no body is expected here")
         } catch {
-            throw Problem(.tooLarge, "the body is over \(context.maxUploadSize) bytes, or ended early")
+            throw Problem(.invalidRequest, "the body can't be read to its end")
+        }
+        guard buffer.readableBytes > 0 else { return [] }
+        let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
+        guard type?.trimmingSpaces == "application/json" else {
+            throw Problem(
+                .unsupportedMediaType, "the body's Content-Type is not application/json")
         }
         return Array(buffer.readableBytesView)
     }
 
     func json(_ body: [UInt8]) throws -> JSONValue {
-        try JSONValue(parsing: body, maximumBytes: 64 << 10)
+        try JSONValue(parsing: body, maximumBytes: Operation.maximumBodyBytes)
+    }
+
+    /// The answer to a request that may come with an `Idempotency-Key`.
+    func remember(
+        _ request: Request, of caller: Authenticated, make: () async throws -> Answer
+    ) async throws -> Response {
+        guard let key = request.headers[.idempotencyKey] else { return Response(try await make()) }
+        guard (1...64).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw Problem(.invalidRequest, "Idempotency-Key: 1 to 64 visible ASCII characters expected")
+        }
+        let answer = try await remembered.answer(
+            to: .init(session: caller.session.id, key: key), of: caller.session.person.identity,
+            request: "\(request.method.rawValue) \(request.head.path ?? "") \(caller.digest)",
+            at: authority.now, make: make)
+        return Response(answer)
     }
 
     /// A host and port without the port.
@@ -151,5 +201,15 @@ public struct Plane: Sendable {
 extension HTTPField.Name {
     static let signature = unsafe HTTPField.Name("Signature").unsafelyUnwrapped
     static let signatureInput = unsafe HTTPField.Name("Signature-Input").unsafelyUnwrapped
+    static let idempotencyKey = unsafe HTTPField.Name("Idempotency-Key").unsafelyUnwrapped
     static let contentDigest = unsafe HTTPField.Name("Content-Digest").unsafelyUnwrapped
+}
+
+extension String {
+    /// Without spaces and tabs at both ends.
+    fileprivate var trimmingSpaces: Substring {
+        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
+        guard let last = lastIndex(where: { !isSpace($0) }) else { return "" }
+        return self[...last].drop(while: isSpace)
+    }
 }

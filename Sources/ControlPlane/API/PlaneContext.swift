@@ -11,8 +11,8 @@ public struct PlaneContext: RequestContext {
     /// Where the connection comes from; nil when that can't be told.
     public let sourceAddress: IPAddress?
 
-    /// No body of ours is larger (``/ControlProtocol/CertificateWish/maximumBytes`` is one).
-    public var maxUploadSize: Int { 64 << 10 }
+    /// Each operation has a smaller maximum of its own.
+    public var maxUploadSize: Int { Operation.maximumBodyBytes }
 
     public init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)

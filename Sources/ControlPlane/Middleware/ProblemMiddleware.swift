@@ -11,6 +11,7 @@ import SSHWire
 /// Makes problem details of every error, counts every request, and writes one line of the log for each.
 struct ProblemMiddleware: RouterMiddleware {
     let metrics: PlaneMetrics
+    let limits: RequestLimits
 
     func handle(
         _ request: Request, context: PlaneContext,
@@ -19,16 +20,31 @@ struct ProblemMiddleware: RouterMiddleware {
         let start = ContinuousClock.now
         var response: Response
         do {
+            let operation = context.endpointPath.flatMap { Operation.find(request.method, $0) }
+            // Whoever is logged in is counted where their proof is checked.
+            if operation?.access ?? .anybody == .anybody {
+                try limits.count(context.sourceAddress, cost: operation?.cost ?? 1)
+            }
             response = try await next(request, context)
         } catch {
             var problem = Self.problem(error)
             problem.requestID = context.id
+            var allowed: [String] = []
+            if problem.code == .notFound, context.endpointPath == "NotFound" {
+                allowed = Operation.methods(at: Substring(request.uri.path))
+                if !allowed.isEmpty {
+                    problem.code = .methodNotAllowed
+                    problem.detail = "this path takes \(allowed.joined(separator: ", "))"
+                }
+            }
             if problem.code == .internalError || problem.code.status == 503 {
                 context.logger.error(
                     "request failed",
                     metadata: ["daypass.error": "\("\(error)".escapedForTerminal)"])
             }
             response = Response(problem)
+            if !allowed.isEmpty { response.headers[.allow] = allowed.joined(separator: ", ") }
+            if request.method == .head { response = response.createHeadResponse() }
         }
         response.headers[.requestID] = context.id
         let elapsed = ContinuousClock.now - start

@@ -23,7 +23,11 @@ public final class SignerClient: Sendable {
         /// Whose order is on its way.
         var asked: [Waiter] = []
         var waiting: [Waiter] = []
+        var isWatched = false
     }
+
+    /// How long an order may take: 1,024 RSA-4096 signatures take 4 seconds.
+    private static let timeout: TimeAmount = .seconds(10)
 
     private let path: String
     private let state = Mutex(State())
@@ -73,7 +77,7 @@ public final class SignerClient: Sendable {
 
     /// Sends what waits, unless an order is on its way.
     private func sendNext() {
-        let next: (channel: any Channel, order: SigningOrder)? = state.withLock { state in
+        let next: (channel: any Channel, order: SigningOrder, mustWatch: Bool)? = state.withLock { state in
             guard let channel = state.channel, state.asked.isEmpty, !state.waiting.isEmpty else { return nil }
             var count = 0
             let share = state.waiting.prefix { waiter in
@@ -85,10 +89,30 @@ public final class SignerClient: Sendable {
             state.waiting.removeFirst(asked.count)
             state.asked = asked
             state.number += 1
-            return (channel, SigningOrder(number: state.number, indexes: asked.flatMap(\.indexes)))
+            let mustWatch = !state.isWatched
+            state.isWatched = true
+            let order = SigningOrder(number: state.number, indexes: asked.flatMap(\.indexes))
+            return (channel, order, mustWatch)
         }
         guard let next else { return }
         next.channel.writeAndFlush(ByteBuffer(bytes: next.order.frame), promise: nil)
+        if next.mustWatch { watch(next.order.number, next.channel.eventLoop) }
+    }
+
+    /// Gives a signer up that lives and does not answer: looks every 10 seconds whether the same order is out as the
+    /// last time, which costs an order nothing.
+    private func watch(_ number: UInt64, _ loop: any EventLoop) {
+        loop.scheduleTask(in: Self.timeout) { [weak self] in
+            guard let self else { return }
+            let (isStuck, following): (Bool, UInt64?) = self.state.withLock { state in
+                let isOut = !state.asked.isEmpty
+                let isStuck = isOut && state.number == number
+                state.isWatched = isOut && !isStuck
+                return (isStuck, state.isWatched ? state.number : nil)
+            }
+            if isStuck { self.lost("it does not answer") }
+            if let following { self.watch(following, loop) }
+        }
     }
 
     fileprivate func received(_ answer: SigningAnswer) {
@@ -103,6 +127,13 @@ public final class SignerClient: Sendable {
         case .failure(let error):
             for waiter in asked { waiter.continuation.resume(returning: .failure(error)) }
         case .success(let signatures):
+            guard signatures.count == asked.reduce(0, { $0 + $1.indexes.count }) else {
+                let error = CertAuthorityError(
+                    .signerMismatch,
+                    "\(signatures.count) signatures came for another number of certificates")
+                for waiter in asked { waiter.continuation.resume(returning: .failure(error)) }
+                return lost("it answered what it was not asked")
+            }
             var rest = signatures[...]
             for waiter in asked {
                 let own = Array(rest.prefix(waiter.indexes.count))

@@ -75,6 +75,8 @@ public struct Problem: Error, Sendable, Hashable {
     public var requestID: String?
     /// Milliseconds since 1970 by the server's clock, where a proof was stale.
     public var serverTime: Int64?
+    /// Seconds to wait before the next try, as the `Retry-After` header has them.
+    public var retryAfter: Int64?
 
     /// The most bytes of a problem that a client reads.
     public static let maximumBytes = 64 << 10
@@ -82,7 +84,7 @@ public struct Problem: Error, Sendable, Hashable {
 
     public init(
         _ code: Code, _ detail: String, hint: String? = nil, reasons: [String] = [], requestID: String? = nil,
-        serverTime: Int64? = nil
+        serverTime: Int64? = nil, retryAfter: Int64? = nil
     ) {
         self.code = code
         self.detail = detail
@@ -90,6 +92,7 @@ public struct Problem: Error, Sendable, Hashable {
         self.reasons = reasons
         self.requestID = requestID
         self.serverTime = serverTime
+        self.retryAfter = retryAfter
     }
 
     public var json: JSONValue {
@@ -103,6 +106,7 @@ public struct Problem: Error, Sendable, Hashable {
         if !reasons.isEmpty { members.add("reasons", .array(reasons.map(JSONValue.string))) }
         members.add("requestID", requestID)
         members.add("serverTime", serverTime)
+        members.add("retryAfter", retryAfter)
         return members.value
     }
 
@@ -115,6 +119,7 @@ public struct Problem: Error, Sendable, Hashable {
         self.init(
             Code(rawValue: code) ?? .internalError, detail, hint: value["hint"]?.string,
             reasons: value["reasons"]?.array?.compactMap(\.string) ?? [],
-            requestID: value["requestID"]?.string, serverTime: value["serverTime"]?.number)
+            requestID: value["requestID"]?.string, serverTime: value["serverTime"]?.number,
+            retryAfter: value["retryAfter"]?.number)
     }
 }

@@ -187,13 +187,16 @@ extension ClientState {
         let session = try openSession()
         return try await server().withClient { client in
             var items: [JSONValue] = []
-            var after: Int64? = 0
-            while let start = after {
-                let separator = target.contains("?") ? "&" : "?"
-                let page = try await client.send(
-                    "GET", "\(target)\(separator)after=\(start)&limit=1000", by: session.credential)
+            let first = "\(target)\(target.contains("?") ? "&" : "?")limit=1000"
+            var next: String? = first
+            while let target = next {
+                let page = try await client.send("GET", target, by: session.credential)
                 items += page?["items"]?.array ?? []
-                after = page?["next"]?.number
+                // Hexadecimal digits, or it is not a server of ours.
+                next = page?["next"]?.string.flatMap { cursor in
+                    cursor.utf8.allSatisfy { Character(Unicode.Scalar($0)).isHexDigit }
+                        ? "\(first)&after=\(cursor)" : nil
+                }
             }
             return items
         }

@@ -55,7 +55,7 @@ final class CannedServer: Sendable {
         guard let answer else { return }
         Thread.detachNewThread { [weak self] in
             while true {
-                let connection = unsafe accept(listener, nil, nil)
+                let connection = accept(listener, nil, nil)
                 guard connection >= 0 else { return }
                 self?.served.withLock { $0 += 1 }
                 var request = [UInt8](repeating: 0, count: 4_096)

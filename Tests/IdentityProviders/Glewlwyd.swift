@@ -5,21 +5,19 @@ import ControlProtocol
 import SSHWire
 import TestSupport
 
-@testable import CertAuthorityOIDC
-
 /// A Glewlwyd (Debian's package) of its own on a loopback port: an OpenID provider with the device flow, ES256, an
 /// account alice in two groups, and a public client.
-final class Glewlwyd: Sendable {
-    let issuer: String
+public final class Glewlwyd: Sendable {
+    public let issuer: String
     private let base: String
     private let folder: TemporaryFolder
     private let process: ChildProcess
 
     /// - Throws: ``TestSupportError`` when it isn't installed or does not come up.
-    init() async throws {
+    public init() async throws {
         folder = try TemporaryFolder()
         // It can't choose a port itself, since it has to know its own address.
-        let port = try CannedServer(nil).port
+        let port = try freePort()
         base = "http://127.0.0.1:\(port)"
         issuer = "\(base)/api/oidc"
         let schema = try Tool.run("gzip", ["-dc", "/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz"])
@@ -36,7 +34,7 @@ final class Glewlwyd: Sendable {
     }
 
     /// Does what somebody does in a browser: signs in, allows the client its scope, and enters the code.
-    func approve(userCode: String, as name: String) throws {
+    public func approve(userCode: String, as name: String) throws {
         let jar = folder.path("\(name).cookies")
         try send("auth/", #"{"username":"\#(name)","password":"\#(name)-pw"}"#, jar: jar)
         try send("auth/grant/\(Self.clientID)/", #"{"scope":"openid"}"#, method: "PUT", jar: jar)
@@ -49,7 +47,7 @@ final class Glewlwyd: Sendable {
     /// Does what somebody's browser does who signed in already: opens the page, and is redirected.
     ///
     /// - Returns: the parameters of the redirect.
-    func authorize(_ authorizationURL: String, as name: String) throws -> [String: String] {
+    public func authorize(_ authorizationURL: String, as name: String) throws -> [String: String] {
         let redirect = try Self.curl([
             "-b", folder.path("\(name).cookies"), "-o", "/dev/null", "-w", "%{redirect_url}",
             "\(authorizationURL)&g_continue",
@@ -57,7 +55,7 @@ final class Glewlwyd: Sendable {
         return redirectParameters(redirect)
     }
 
-    static let clientID = "daypass-test"
+    public static let clientID = "daypass-test"
 
     private func setUp() throws {
         let jar = folder.path("admin.cookies")

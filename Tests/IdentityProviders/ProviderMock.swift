@@ -6,18 +6,18 @@ import TestSupport
 /// An oidc-provider-mock (PyPI) on a loopback port: authorization code with a client secret, RS256; it does not
 /// look at PKCE, every client, and an account
 /// alice. scripts/setup installs it.
-final class ProviderMock: Sendable {
-    let issuer: String
+public final class ProviderMock: Sendable {
+    public let issuer: String
     private let process: ChildProcess
     private let folder: TemporaryFolder
 
     /// - Throws: ``TestSupportError`` when it isn't installed or does not come up.
-    init() async throws {
-        // This file is in Tests/CertAuthorityOIDCTests/Support of the package.
-        let package = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
+    public init() async throws {
+        // This file is in Tests/IdentityProviders of the package.
+        let package = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
         let program = package.joined(separator: "/") + "/.build/oidc-provider-mock/bin/oidc-provider-mock"
         folder = try TemporaryFolder()
-        let port = try CannedServer(nil).port
+        let port = try freePort()
         let issuer = "http://127.0.0.1:\(port)"
         self.issuer = issuer
         let alice =
@@ -35,7 +35,7 @@ final class ProviderMock: Sendable {
     /// What a browser does when somebody signs in: sends the form, and is redirected.
     ///
     /// - Returns: the parameters of the redirect.
-    func signIn(_ subject: String, at authorizationURL: String) throws -> [String: String] {
+    public func signIn(_ subject: String, at authorizationURL: String) throws -> [String: String] {
         let redirect = try Tool.run(
             "curl",
             [
@@ -49,7 +49,7 @@ final class ProviderMock: Sendable {
 }
 
 /// The parameters of a redirect whose values need no decoding.
-func redirectParameters(_ redirect: String) -> [String: String] {
+public func redirectParameters(_ redirect: String) -> [String: String] {
     var parameters: [String: String] = [:]
     for pair in redirect.split(separator: "?").last?.split(separator: "&") ?? [] {
         let parts = pair.split(separator: "=", maxSplits: 1)

@@ -1,0 +1,71 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlProtocol
+import Hummingbird
+
+extension Plane {
+    /// A part of a list: `?after=CURSOR&limit=N`. `next` of the answer is where to go on.
+    ///
+    /// A cursor is the sort key of the last item that was shown, not a position: what is added or removed between two
+    /// parts makes none of the others come twice or not at all.
+    ///
+    /// - Parameter key: what the list is sorted by, different for each item.
+    func page<Item>(
+        _ items: [Item], _ request: Request, by key: (Item) -> String, _ json: (Item) -> JSONValue
+    ) throws -> Response {
+        let query = request.uri.queryParameters
+        var limit = 100
+        if let text = query["limit"] {
+            guard let number = Int(text), (1...1_000).contains(number) else {
+                throw Problem(.invalidRequest, "limit: a number from 1 to 1000 expected")
+            }
+            limit = number
+        }
+        let keyed = items.map { (key: Array(key($0).utf8), item: $0) }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        var rest = keyed[...]
+        if let text = query["after"] {
+            guard let after = Cursor.decode(text) else {
+                throw Problem(
+                    .invalidRequest, "after: it is not next of an answer", hint: "start without it")
+            }
+            rest = rest.drop { !after.lexicographicallyPrecedes($0.key) }
+        }
+        let part = rest.prefix(limit)
+        var members = [JSONValue.Member("items", .array(part.map { json($0.item) }))]
+        if part.endIndex < keyed.endIndex, let last = part.last {
+            members.append(.init("next", .string(Cursor.encode(last.key))))
+        }
+        return Response(json: .object(members))
+    }
+}
+
+/// A sort key as hexadecimal digits: fit for a query as it is.
+private enum Cursor {
+    /// Sort keys are an identity and a fingerprint at most.
+    private static let maximumBytes = 1_024
+
+    static func encode(_ key: [UInt8]) -> String {
+        key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    static func decode(_ text: Substring) -> [UInt8]? {
+        let digits = Array(text.utf8)
+        guard digits.count.isMultiple(of: 2), digits.count <= 2 * maximumBytes else { return nil }
+        var key: [UInt8] = []
+        for start in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = value(digits[start]), let low = value(digits[start + 1]) else { return nil }
+            key.append(high << 4 | low)
+        }
+        return key
+    }
+
+    private static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case 0x30...0x39: digit - 0x30
+        case 0x61...0x66: digit - 0x61 + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,165 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlProtocol
+import HTTPTypes
+
+extension Operation {
+    /// All of them. A test compares them with the routes.
+    static let all = open + login + signIn + sessions + certificates + directory
+
+    private static let open = [
+        Operation(
+            method: .get, path: "/healthz", name: "health", summary: "Whether the server answers at all.",
+            access: .anybody, answer: .json(.reference("Status"))),
+        Operation(
+            method: .get, path: "/readyz", name: "ready", summary: "Whether the store can be read.",
+            access: .anybody, answer: .json(.reference("Status")), problems: [.storeUnavailable]),
+        Operation(
+            method: .get, path: "/metrics", name: "metrics", summary: "Counters and gauges for Prometheus.",
+            access: .anybody,
+            answer: Answer(
+                status: 200, mediaType: "text/plain; version=0.0.4; charset=utf-8", schema: nil),
+            problems: [.storeUnavailable]),
+        Operation(
+            method: .get, path: "/openapi.json", name: "document", summary: "This document.",
+            access: .anybody, answer: .json(.map(.text()))),
+        Operation(
+            method: .get, path: "/log/**", name: "log",
+            summary: "The transparency log: `checkpoint`, and tiles as C2SP tlog-tiles has them.",
+            access: .anybody,
+            answer: Answer(status: 200, mediaType: "application/octet-stream", schema: nil),
+            problems: [.notFound, .storeUnavailable]),
+        Operation(
+            method: .get, path: "/v1/server", name: "server",
+            summary: "What a client must know before anybody logs in.", access: .anybody,
+            answer: .json(.reference("Server"))),
+    ]
+
+    private static let login = [
+        Operation(
+            method: .post, path: "/v1/login/challenge", name: "challenge",
+            summary: "A random text to be signed by an enrolled key.", access: .anybody,
+            maximumBodyBytes: 1_024, answer: .json(.reference("Challenge"), status: 201)),
+        Operation(
+            method: .post, path: "/v1/login/keys", name: "loginByKey",
+            summary: "Starts a session by the signature of an enrolled key.", access: .anybody,
+            cost: RequestLimits.loginCost, body: .reference("KeyLogin"), maximumBodyBytes: 32 << 10,
+            answer: .json(.reference("Session"), status: 201),
+            problems: [.loginRefused, .storeUnavailable]),
+    ]
+
+    private static let signIn = [
+        Operation(
+            method: .post, path: "/v1/login/device", name: "beginDeviceSignIn",
+            summary: "Begins a sign-in at an identity provider, on any device with a browser.",
+            access: .anybody, cost: RequestLimits.loginCost, body: .reference("SignIn"),
+            maximumBodyBytes: 32 << 10, answer: .json(.reference("PendingSignIn"), status: 201),
+            problems: [.loginRefused, .providerUnavailable]),
+        Operation(
+            method: .post, path: "/v1/login/device/poll", name: "pollDeviceSignIn",
+            summary: "Starts the session once somebody has signed in.", access: .anybody,
+            body: .object([Schema.need("id", .text())]), maximumBodyBytes: 1_024,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems + [.loginPending]),
+        Operation(
+            method: .post, path: "/v1/login/code", name: "beginCodeSignIn",
+            summary: "Begins a sign-in at an identity provider, in a browser of this machine.",
+            access: .anybody, cost: RequestLimits.loginCost, body: .reference("SignIn"),
+            maximumBodyBytes: 32 << 10, answer: .json(.reference("PendingSignIn"), status: 201),
+            problems: [.loginRefused, .providerUnavailable]),
+        Operation(
+            method: .post, path: "/v1/login/code/complete", name: "completeCodeSignIn",
+            summary: "Starts the session by what the browser brought back.", access: .anybody,
+            cost: RequestLimits.loginCost, body: .reference("CodeCompletion"), maximumBodyBytes: 32 << 10,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems),
+        Operation(
+            method: .post, path: "/v1/login/token", name: "loginByToken",
+            summary: "Starts a workload's session by a token, which is spent.", access: .anybody,
+            cost: RequestLimits.loginCost, body: .reference("TokenLogin"), maximumBodyBytes: 32 << 10,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems),
+    ]
+
+    private static let signInProblems: [Problem.Code] = [
+        .notFound, .loginRefused, .providerUnavailable, .storeUnavailable,
+    ]
+
+    private static let sessions = [
+        Operation(
+            method: .get, path: "/v1/session", name: "session", summary: "The session that asks.",
+            answer: .json(.reference("Session"))),
+        Operation(
+            method: .delete, path: "/v1/session", name: "logout", summary: "Ends the session that asks.",
+            answer: .nothing, problems: [.storeUnavailable]),
+        Operation(
+            method: .get, path: "/v1/sessions", name: "sessions",
+            summary: "One's own sessions; everybody's for an administrator who asks for all.",
+            query: paging + [
+                Query(
+                    name: "all", schema: .text(words: ["true", "false"]),
+                    description: "`true` for everybody's.")
+            ], answer: .page("Session"), problems: [.denied]),
+        Operation(
+            method: .delete, path: "/v1/sessions/{id}", name: "endSession",
+            summary: "Ends a session of one's own, or anybody's as administrator.", answer: .nothing,
+            problems: [.notFound, .storeUnavailable]),
+    ]
+
+    private static let certificates = [
+        Operation(
+            method: .post, path: "/v1/certificates", name: "issue",
+            summary: "A certificate for one account on one host, if policy gives it.",
+            body: .reference("Wish"), maximumBodyBytes: CertificateWish.maximumBytes, isRemembered: true,
+            answer: .json(.reference("Certificate"), status: 201),
+            problems: [
+                .denied, .needsApproval, .needsLogin, .conflict, .storeUnavailable, .signerUnavailable,
+            ]),
+        Operation(
+            method: .post, path: "/v1/explain", name: "explain",
+            summary: "What policy says to a wish, and why. Nothing is issued or recorded.",
+            body: .reference("Wish"), maximumBodyBytes: CertificateWish.maximumBytes,
+            answer: .json(.object([Schema.need("text", .text())])), problems: [.notFound]),
+        Operation(
+            method: .get, path: "/v1/access", name: "access",
+            summary: "The hosts that whoever asks may enter, and as which accounts.", query: paging,
+            answer: .page("Host")),
+    ]
+
+    private static let directory = [
+        Operation(
+            method: .get, path: "/v1/keys", name: "keys", summary: "The keys by which people log in.",
+            access: .administrator, query: paging, answer: .page("EnrolledKey"), problems: [.denied]),
+        Operation(
+            method: .post, path: "/v1/keys", name: "enrolKey", summary: "Lets a key log in.",
+            access: .administrator, body: .reference("EnrolledKey"), maximumBodyBytes: 32 << 10,
+            isRemembered: true, answer: .json(.reference("EnrolledKey"), status: 201),
+            problems: [.denied, .conflict, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/keys", name: "removeKey",
+            summary: "Lets a key log in no more, and ends its sessions.", access: .administrator,
+            query: [
+                Query(
+                    name: "fingerprint", schema: .text(), isRequired: true,
+                    description: "`SHA256:` and 43 characters of base64.")
+            ], answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+        Operation(
+            method: .get, path: "/v1/hosts", name: "hosts", summary: "The hosts.", access: .administrator,
+            query: paging, answer: .page("Host"), problems: [.denied]),
+        Operation(
+            method: .put, path: "/v1/hosts/{id}", name: "setHost",
+            summary: "Adds a host, or changes the one with this id.", access: .administrator,
+            body: .reference("Host"), maximumBodyBytes: 32 << 10, isRemembered: true,
+            answer: .json(.reference("Host")), problems: [.denied, .conflict, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/hosts/{id}", name: "removeHost",
+            summary: "Forgets a host: no certificate is issued for it any more.", access: .administrator,
+            answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+    ]
+
+    private static let paging = [
+        Query(
+            name: "after", schema: .text(),
+            description: "`next` of the answer before; without it the list starts at its beginning."),
+        Query(
+            name: "limit", schema: .number(minimum: 1), description: "How many at most: 1 to 1000, else 100."),
+    ]
+}

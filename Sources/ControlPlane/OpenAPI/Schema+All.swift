@@ -1,0 +1,117 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlProtocol
+
+extension Schema {
+    private static let key = Schema.text("A public key as ssh-keygen writes it.")
+    private static let seconds = Schema.number("Seconds since 1970.")
+
+    /// The forms that have names.
+    static let named: [(name: String, schema: Schema)] = [
+        ("Status", .object([need("status", .text(words: ["ok"]))])),
+        (
+            "Server",
+            .object([
+                need("version", .text()), need("origin", .text("The log's name, the authority's too.")),
+                need("userAuthority", key), need("hostAuthority", key),
+                need("loginMethods", .list(.text())),
+                need("hostPatterns", .list(.text("As known_hosts has them."))),
+            ])
+        ),
+        (
+            "Challenge",
+            .object([
+                need("challenge", .text("Base64url, good for one login.", pattern: "^[A-Za-z0-9_-]{43}$")),
+                need("expires", seconds),
+            ])
+        ),
+        (
+            "KeyLogin",
+            .object([
+                need("challenge", .text()), need("sessionKey", .text("An Ed25519 public key.")),
+                need("signature", .text("SSHSIG, armoured, in the namespace login.daypass.")),
+            ])
+        ),
+        (
+            "SignIn",
+            .object([
+                need("provider", .text("Its name in the configuration.")),
+                need("sessionKey", .text("An Ed25519 public key.")),
+                may("redirectURI", .text("A loopback address; needed for a code.")),
+            ])
+        ),
+        (
+            "PendingSignIn",
+            .object([
+                need("id", .text("Secret.")), need("url", .text()), may("urlWithCode", .text()),
+                may("userCode", .text()), may("interval", .number("Seconds between two questions.")),
+                need("expires", seconds),
+            ])
+        ),
+        (
+            "CodeCompletion",
+            .object([
+                need("id", .text()), may("code", .text()), may("state", .text()), may("issuer", .text()),
+                may("error", .text()),
+            ])
+        ),
+        (
+            "TokenLogin",
+            .object([
+                need("provider", .text()), need("token", .text()),
+                need("sessionKey", .text("An Ed25519 public key.")),
+            ])
+        ),
+        (
+            "Session",
+            .object([
+                need("id", .text(pattern: "^[0-9a-f]{32}$")), need("identity", .text()),
+                need("provider", .text()), may("email", .text()), need("groups", .list(.text())),
+                need("administrator", .flag()), need("keyFingerprint", .text()),
+                need("sourceAddress", .text()), need("created", seconds), need("expires", seconds),
+            ])
+        ),
+        (
+            "Wish",
+            .object([
+                need("host", .text("A host's id, name or address.")),
+                need("login", .text("The account on it.")), need("key", key),
+                may("lifetime", .number("Seconds.", minimum: 1)), may("permissions", .list(.text())),
+                may("forceCommand", .text()), may("reason", .text()),
+            ])
+        ),
+        (
+            "Certificate",
+            .object([
+                need("certificate", .text("A line of a -cert.pub file.")), need("host", .text()),
+                need("login", .text()), need("rule", .text("The rule that allows it.")),
+                need("logIndex", .number("Where the log records it.")),
+            ])
+        ),
+        (
+            "Host",
+            .object([
+                need("id", .text()), need("names", .list(.text())), need("labels", .map(.text())),
+                may("logins", .list(.text())), may("loginsOnApproval", .list(.text())),
+            ])
+        ),
+        (
+            "EnrolledKey",
+            .object([
+                need("identity", .text()), need("key", key), may("fingerprint", .text()),
+                may("email", .text()), may("groups", .list(.text())),
+            ])
+        ),
+        (
+            "Problem",
+            .object([
+                need("type", .text()), need("title", .text()), need("status", .number()),
+                need("code", .text(words: Problem.Code.allCases.map(\.rawValue))),
+                need("detail", .text()), may("hint", .text()), may("reasons", .list(.text())),
+                need("requestID", .text()), may("serverTime", .number("Milliseconds since 1970.")),
+                may("retryAfter", .number("Seconds.")),
+            ])
+        ),
+    ]
+}
