@@ -55,7 +55,10 @@ import Testing
         #expect(wrong.value == 0)
     }
 
-    @Test(.disabled(if: Running.underAddressSanitizer, "it answers the signal itself"))
+    @Test(
+        .disabled(
+            if: Running.underAddressSanitizer || Running.underThreadSanitizer,
+            "they answer the signal themselves"))
     func readingOutsideABorrowEndsTheProcess() throws {
         let folder = try PrivateKeyFolder()
         _ = try folder.keygen(["-t", "ed25519"])
