@@ -11,15 +11,15 @@ import TestSupport
     import Musl
 #endif
 
-/// Asks until there is an answer, for ten seconds.
+/// Asks until there is an answer, for a minute: many tests share few threads.
 public func poll<Value>(_ ask: () async throws -> Value?) async throws -> Value {
     let clock = ContinuousClock()
-    let end = clock.now + .seconds(10)
+    let end = clock.now + .seconds(60)
     while clock.now < end {
         if let value = try await ask() { return value }
         try await clock.sleep(for: .milliseconds(20))
     }
-    throw TestSupportError("nothing happened in ten seconds")
+    throw TestSupportError("nothing happened in a minute")
 }
 
 /// A loopback port that nobody listens on: for programs that must be told one before they start.

@@ -128,7 +128,8 @@ struct CLIDatabaseTests {
         #expect(result.status == 1 && result.stdout.isEmpty, "\(result)")
         #expect(result.stderrText.hasPrefix("error: database \(database): "), "\(result)")
         #expect(
-            result.stderrText.hasSuffix("\nhint: make room on the disk; nothing was issued\n"), "\(result)")
+            result.stderrText.hasSuffix(
+                "\nhint: the disk is full or fails: see df and dmesg; nothing was issued\n"), "\(result)")
         #expect(!(try tools.names().contains { $0.hasSuffix("-cert.pub") }))
         #expect(try tools.log() == before)
         #expect(try tools.daypass(["log", "verify"]).status == 0)

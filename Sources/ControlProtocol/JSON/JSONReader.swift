@@ -39,9 +39,12 @@ struct JSONReader {
         }
     }
 
+    private static let fewMembers = 16
+
     private mutating func readObject(depth: Int) throws(ControlProtocolError) -> JSONValue {
         index += 1
         var members: [JSONValue.Member] = []
+        // Only for objects with many members: those of a few are compared one by one, which costs less.
         var names: Set<[UInt8]> = []
         skipWhiteSpace()
         if take(UInt8(ascii: "}")) { return .object([]) }
@@ -50,7 +53,14 @@ struct JSONReader {
             guard peek == UInt8(ascii: "\"") else { throw notJSON("a member's name expected") }
             let name = try readString()
             // Two readers that keep another one of two members would read two messages.
-            guard names.insert(Array(name.utf8)).inserted else {
+            let isNew: Bool
+            if members.count < Self.fewMembers {
+                isNew = !members.contains { $0.name.utf8.elementsEqual(name.utf8) }
+            } else {
+                if names.isEmpty { names = Set(members.map { Array($0.name.utf8) }) }
+                isNew = names.insert(Array(name.utf8)).inserted
+            }
+            guard isNew else {
                 throw ControlProtocolError(.unexpected, "JSON: a member twice at byte \(index)")
             }
             skipWhiteSpace()
@@ -117,21 +127,31 @@ struct JSONReader {
     private mutating func readString() throws(ControlProtocolError) -> String {
         index += 1
         var content: [UInt8] = []
+        // What stands between escapes is taken in one piece.
+        var start = index
         while let byte = peek {
-            index += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: content, as: UTF8.self) else {
-                    throw ControlProtocolError(
-                        .notText, "JSON: a string that is not UTF-8 before byte \(index)")
-                }
-                return text
-            case UInt8(ascii: "\\"): content += Array(String(try readEscape()).utf8)
+                let piece = bytes[start..<index]
+                index += 1
+                return try content.isEmpty ? text(piece) : text(content + piece)
+            case UInt8(ascii: "\\"):
+                content += bytes[start..<index]
+                index += 1
+                content += Array(String(try readEscape()).utf8)
+                start = index
             case 0..<0x20: throw notJSON("a control character in a string")
-            default: content.append(byte)
+            default: index += 1
             }
         }
         throw notJSON("a string without an end")
+    }
+
+    private func text(_ content: some Collection<UInt8>) throws(ControlProtocolError) -> String {
+        guard let text = String(validating: content, as: UTF8.self) else {
+            throw ControlProtocolError(.notText, "JSON: a string that is not UTF-8 before byte \(index)")
+        }
+        return text
     }
 
     private mutating func readEscape() throws(ControlProtocolError) -> Unicode.Scalar {

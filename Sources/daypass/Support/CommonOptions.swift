@@ -33,7 +33,14 @@ struct HomeOptions: ParsableArguments {
 
 extension CAHome {
     /// Opens the folder that was asked for.
-    init(_ options: HomeOptions) throws { try self.init(options.folder) }
+    init(_ options: HomeOptions) throws {
+        do {
+            try self.init(options.folder)
+        } catch let error as CertAuthorityError where error.code == .notFound && options.home == nil {
+            // The folder that is meant without --home is made without it too.
+            throw CertAuthorityError(.notFound, error.reason, hint: "make one with: daypass ca init")
+        }
+    }
 
     /// The private keys of `roles`, by the passphrase that the options say where to get.
     func unlock(_ roles: [AuthorityRole], _ passphrase: PassphraseOptions) throws -> Keyring {
