@@ -66,7 +66,7 @@ import Testing
     @Test(.timeLimit(.minutes(10))) func attack37_aSilentOrSlowProviderIsLeftAtTheDeadline() async throws {
         let silent = try CannedServer(nil)
         let slow = try CannedServer(
-            reply("200 OK", "content-length: 2000\r\n", String(repeating: "a", count: 2_000)), pause: 20_000)
+            reply("200 OK", "content-length: 2000\r\n", String(repeating: "a", count: 2_000)), pause: 200_000)
         for server in [silent, slow] {
             let result = try await fetch("http://127.0.0.1:\(server.port)/", deadline: .milliseconds(400))
             #expect(refusal(result) == .unreachable)

@@ -127,7 +127,8 @@ final class ControlScene {
                 hostCertificate: "\(hostKey)-cert.pub",
                 authorizedPrincipalsFile: folder.write("\(Running.userName)@web1\n", to: "principals"),
                 authorizedKeysFile: folder.path("authorized_keys")))
-        try alice.logIn(to: plane, key: withAgent ? nil : alice.key)
+        // Where there is an identity provider, a key must be asked for.
+        try alice.logIn(to: plane, key: withAgent && settings.isEmpty ? nil : alice.key)
         try alice.configure(for: server)
     }
 
