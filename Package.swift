@@ -146,7 +146,8 @@ let package = Package(
         // Real OpenID Connect providers, started by a test.
         .target(
             name: "IdentityProviders", dependencies: ["ControlProtocol", "SSHWire", "TestSupport"],
-            path: "Tests/IdentityProviders"),
+            path: "Tests/IdentityProviders",
+            exclude: ["requirements.txt"]),
         // What must hold for every input of every parser: for the fuzzer, and for the tests that replay its corpus.
         .target(
             name: "FuzzTargets",
