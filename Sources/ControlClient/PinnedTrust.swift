@@ -72,7 +72,7 @@ public enum PinnedTrust {
     static func isAddress(_ host: String) -> Bool { (try? IPAddress(host)) != nil }
 
     private static func fingerprint(_ der: [UInt8]) -> String {
-        "SHA256:" + Digest.sha256(der).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        "SHA256:" + hexadecimal(Digest.sha256(der))
     }
 
     private static func pem(_ der: [UInt8]) -> String {

@@ -89,7 +89,8 @@ struct Init: AsyncParsableCommand {
             [
                 .change(
                     ChangeRecord(
-                        subject: .policy, isPresent: true, name: ExactText(checked.digestText), detail: ""),
+                        subject: .policy, isPresent: true, name: ExactText(hexadecimal(checked.digest)),
+                        detail: ""),
                     requester: requester),
                 .change(
                     ChangeRecord(

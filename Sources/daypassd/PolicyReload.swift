@@ -19,7 +19,8 @@ struct PolicyReload: Service {
                 do {
                     let policy = try read()
                     try await use(policy)
-                    logger.notice("policy reloaded", metadata: ["daypass.policy": "\(policy.digestText)"])
+                    logger.notice(
+                        "policy reloaded", metadata: ["daypass.policy": "\(hexadecimal(policy.digest))"])
                 } catch {
                     logger.error(
                         "policy not reloaded, the last one stays",
@@ -27,12 +28,5 @@ struct PolicyReload: Service {
                 }
             }
         }
-    }
-}
-
-extension AccessPolicy {
-    /// The digest in hexadecimal.
-    var digestText: String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -125,10 +125,6 @@ private func timestamp(_ seconds: UInt64) -> String {
     return format.string(from: Date(timeIntervalSince1970: TimeInterval(seconds)))
 }
 
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { String(format: "%02x", $0) }.joined()
-}
-
 /// Numbers that are the same in every run (SplitMix64).
 struct RepeatableNumbers: RandomNumberGenerator {
     var state: UInt64

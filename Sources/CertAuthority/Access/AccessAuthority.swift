@@ -144,15 +144,3 @@ extension AccessAuthority.State {
         hostIDs[name.lowercased()].flatMap { hosts[$0] }
     }
 }
-
-/// Lower-case hexadecimal.
-func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.count * 2)
-    for byte in bytes {
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-}

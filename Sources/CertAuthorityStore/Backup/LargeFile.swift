@@ -54,8 +54,3 @@ enum LargeFile {
         return hexadecimal(digest)
     }
 }
-
-/// Lower-case hexadecimal.
-func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-}

@@ -89,6 +89,6 @@ extension CAHome {
     public static func defaultOrigin(_ authorities: [NewAuthority]) -> String {
         let key = authorities.first { $0.role == .log }?.publicKey.encoded ?? []
         return "daypass.local/"
-            + Digest.sha256(key).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            + hexadecimal(Digest.sha256(key).prefix(8))
     }
 }

@@ -3,6 +3,7 @@
 
 import ControlProtocol
 import Hummingbird
+import SSHWire
 
 extension Plane {
     /// A part of a list: `?after=CURSOR&limit=N`. `next` of the answer is where to go on.
@@ -47,7 +48,7 @@ private enum Cursor {
     private static let maximumBytes = 1_024
 
     static func encode(_ key: [UInt8]) -> String {
-        key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        hexadecimal(key)
     }
 
     static func decode(_ text: Substring) -> [UInt8]? {

@@ -58,10 +58,7 @@ public struct ServerIdentity: Sendable {
     static func fingerprint(of certificate: X509.Certificate) throws -> String {
         var serializer = DER.Serializer()
         try serializer.serialize(certificate)
-        let digits = Digest.sha256(serializer.serializedBytes).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }
-        return "SHA256:" + digits.joined()
+        return "SHA256:" + hexadecimal(Digest.sha256(serializer.serializedBytes))
     }
 
     private struct Root {

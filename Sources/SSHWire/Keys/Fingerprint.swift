@@ -43,12 +43,6 @@ extension PublicKey {
 
     /// The fingerprint in the old style: `MD5:` and colon-separated hexadecimal.
     public var fingerprintMD5: String {
-        "MD5:" + Digest.insecureMD5(encoded).map { hexadecimal($0) }.joined(separator: ":")
+        "MD5:" + Digest.insecureMD5(encoded).map { hexadecimal([$0]) }.joined(separator: ":")
     }
-}
-
-/// Two lower-case hexadecimal digits.
-func hexadecimal(_ byte: UInt8) -> String {
-    let text = String(byte, radix: 16)
-    return byte < 16 ? "0" + text : text
 }

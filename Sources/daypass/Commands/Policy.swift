@@ -59,7 +59,7 @@ struct PolicyCheck: ParsableCommand {
         let policy = try PolicyFile.read(file)
         let warnings = policy.warnings
         if format.format == .json {
-            let digest = policy.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            let digest = hexadecimal(policy.digest)
             return try JSONOutput.write(
                 Report(
                     file: file, sha256: digest, rules: policy.ruleNames, tests: policy.tests.count,

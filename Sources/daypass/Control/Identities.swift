@@ -48,8 +48,7 @@ struct Identities {
 
     /// The name for a connection: what ssh calls `%C`, or as much of it as is known.
     static func name(host: String, port: String, login: String) -> String {
-        Digest.sha256(Array("\(host)\0\(port)\0\(login)".utf8)).prefix(20)
-            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        hexadecimal(Digest.sha256(Array("\(host)\0\(port)\0\(login)".utf8)).prefix(20))
     }
 
     /// Refuses what is no name of ours: it becomes part of a path.

@@ -39,7 +39,7 @@ struct DERReader: ~Escapable {
         guard found == tag.rawValue else {
             throw SSHWireError(
                 .invalidValue,
-                "\(field): DER tag 0x\(hexadecimal(found)), 0x\(hexadecimal(tag.rawValue)) expected")
+                "\(field): DER tag 0x\(hexadecimal([found])), 0x\(hexadecimal([tag.rawValue])) expected")
         }
         return try reader.readRaw(field, count: try readLength(field))
     }

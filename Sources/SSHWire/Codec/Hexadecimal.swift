@@ -1,0 +1,14 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Two lower-case digits a byte.
+public func hexadecimal(_ bytes: some Collection<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count * 2)
+    for byte in bytes {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+}
