@@ -55,15 +55,20 @@ struct Serve: AsyncParsableCommand {
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
             providers: sources.providers, workloads: sources.workloads)
+        let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
+        let metrics = PlaneMetrics()
+        let hub = TunnelHub(
+            try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
+            limits: limitsInUse, metrics: metrics, logger: logger)
         let plane = Plane(
-            authority: authority, log: ledger,
+            authority: authority, log: ledger, hub: hub,
             info: ServerInfo(
                 version: Daypassd.configuration.version, origin: opened.configuration.origin,
                 userAuthority: userKey, hostAuthority: hostKey,
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
-            names: settings.names, limits: RequestLimits(settings.limits, clock: millisecondsNow))
+            names: settings.names, limits: limitsInUse, metrics: metrics)
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address

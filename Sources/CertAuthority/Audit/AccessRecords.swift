@@ -107,14 +107,23 @@ public struct ChangeRecord: Sendable, Hashable {
         case enrolledKey = 2
         case host = 3
         case apiKey = 4
+        /// Something by which a host may join.
+        case joinToken = 5
+        /// The key of a host's agent.
+        case hostKey = 6
+        /// A host was asked to do something.
+        case hostCall = 7
 
-        /// "policy", "enrolled key", "host" or "API key".
+        /// "policy", "enrolled key", "host", "API key", "join token", "host key" or "host call".
         public var name: String {
             switch self {
             case .policy: "policy"
             case .enrolledKey: "enrolled key"
             case .host: "host"
             case .apiKey: "API key"
+            case .joinToken: "join token"
+            case .hostKey: "host key"
+            case .hostCall: "host call"
             }
         }
     }

@@ -40,6 +40,27 @@ extension Row {
         }
     }
 
+    func joinToken() throws -> JoinToken {
+        try undamaged("join_tokens") {
+            try JoinToken(
+                id: try text("id"), secretDigest: Array(try decode(Data.self, forColumn: "secret_digest")),
+                hostPattern: try text("host_pattern"),
+                labels: try json("labels", as: [String: String].self), expires: try time("expires"),
+                creator: try Identity(try text("creator")))
+        }
+    }
+
+    func enrolledHost() throws -> EnrolledHost {
+        try undamaged("enrolled_hosts") {
+            EnrolledHost(
+                id: try text("id"), clientID: try text("client_id"), key: try key("key"),
+                hostKeys: try json("host_keys", as: [String].self).map { line in
+                    try PublicKeyLine(line).content.plainKey("host key")
+                },
+                joined: try time("joined"))
+        }
+    }
+
     func text(_ column: String) throws -> String { try decode(String.self, forColumn: column) }
 
     private func optionalText(_ column: String) throws -> String? {

@@ -20,7 +20,7 @@ public struct SQLiteDirectory: Directory {
     }
 
     public func add(_ key: EnrolledKey) async throws(CertAuthorityError) {
-        let groups = try json(key.groups)
+        let groups = try storedJSON(key.groups)
         try await database.write { db in
             do {
                 try db.execute(
@@ -49,8 +49,8 @@ public struct SQLiteDirectory: Directory {
     }
 
     public func set(_ host: ManagedHost) async throws(CertAuthorityError) {
-        let (names, labels) = (try json(host.names), try json(host.labels))
-        let all = try json(host.names + [host.id])
+        let (names, labels) = (try storedJSON(host.names), try storedJSON(host.labels))
+        let all = try storedJSON(host.names + [host.id])
         try await database.write { db in
             // In the same transaction: of two hosts that are set at once with one name, the second is refused here.
             let taken = try Row.fetchOne(
@@ -81,7 +81,7 @@ public struct SQLiteDirectory: Directory {
     public func add(_ session: LoginSession) async throws(CertAuthorityError) {
         try session.checkStorable()
         let person = session.person
-        let (groups, claims) = (try json(person.groups), try json(StoredClaim(person.claims)))
+        let (groups, claims) = (try storedJSON(person.groups), try storedJSON(StoredClaim(person.claims)))
         try await database.write { db in
             do {
                 try db.execute(
@@ -115,15 +115,16 @@ public struct SQLiteDirectory: Directory {
             for name in names { try statement.execute(arguments: [name]) }
         }
     }
+}
 
-    private func json(_ value: some Encodable) throws(CertAuthorityError) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            return String(decoding: try encoder.encode(value), as: UTF8.self)
-        } catch {
-            throw CertAuthorityError(.invalidRequest, "it can't be stored: \("\(error)".escapedForTerminal)")
-        }
+/// A list or mapping as the columns for it have it.
+func storedJSON(_ value: some Encodable) throws(CertAuthorityError) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    } catch {
+        throw CertAuthorityError(.invalidRequest, "it can't be stored: \("\(error)".escapedForTerminal)")
     }
 }
 

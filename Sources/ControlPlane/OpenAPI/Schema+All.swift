@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import CertAuthority
 import ControlProtocol
 
 extension Schema {
@@ -101,6 +102,54 @@ extension Schema {
             .object([
                 need("identity", .text()), need("key", key), may("fingerprint", .text()),
                 may("email", .text()), may("groups", .list(.text())),
+            ])
+        ),
+        (
+            "Join",
+            .object([
+                need("token", .text("A secret.")), need("hostname", .text()),
+                need("publicJwk", .map(.text())), may("hostKeys", .list(key)), may("labels", .map(.text())),
+            ])
+        ),
+        ("Joined", .object([need("clientId", .text()), need("tunnelUrl", .text())])),
+        (
+            "JoinToken",
+            .object([
+                may("id", .text()), may("token", .text("In the answer to its making only.")),
+                need("hostPattern", .text("A host's name; * stands for any characters, ? for one.")),
+                may("labels", .map(.text())), may("lifetime", .number("Seconds; in a wish.", minimum: 1)),
+                may("expires", seconds),
+            ])
+        ),
+        (
+            "Agent",
+            .object([
+                need("id", .text()), need("clientId", .text()), need("keyThumbprint", .text()),
+                need("joined", seconds), may("connected", seconds), may("lastSeen", seconds),
+                need("recorded", .number("The newest of its records that the log has.")),
+                may("version", .text()),
+            ])
+        ),
+        (
+            "CallAnswer",
+            .object([
+                need("success", .flag()), need("message", .text()), may("output", .text()),
+                need("status", .number()),
+            ])
+        ),
+        (
+            "HostEvent",
+            .object([
+                need("index", .number("Its place in the log.")),
+                need("recorded", .number("Milliseconds since 1970.")),
+                need("happened", .number("Milliseconds since 1970, by the host's clock.")),
+                need("host", .text()),
+                need("event", .text(words: HostEventRecord.Kind.allCases.map(\.name))),
+                need("session", .text()), need("account", .text()), need("who", .text()),
+                need("source", .text()), need("method", .text()), need("serial", .text()),
+                need("match", .text(words: HostEventRecord.Match.allCases.map(\.name))),
+                need("alert", .flag()), may("issuance", .number("Where the log has the issuance.")),
+                need("reason", .text()),
             ])
         ),
         (

@@ -41,6 +41,8 @@ public struct Problem: Error, Sendable, Hashable {
         case signerUnavailable = "signer-unavailable"
         /// An identity provider does not answer, or lies.
         case providerUnavailable = "provider-unavailable"
+        /// The host's agent is not connected, or does not answer.
+        case hostUnavailable = "host-unavailable"
         /// Something else went wrong; the server's log says what, under the request's id.
         case internalError = "internal-error"
 
@@ -59,7 +61,7 @@ public struct Problem: Error, Sendable, Hashable {
             case .tooManyRequests: 429
             case .internalError: 500
             case .storeUnavailable, .signerUnavailable: 503
-            case .providerUnavailable: 502
+            case .providerUnavailable, .hostUnavailable: 502
             }
         }
     }

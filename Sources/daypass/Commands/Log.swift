@@ -89,6 +89,7 @@ extension LogEntry.Event {
             }
         case .change(let record):
             "\(record.subject.name.replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
+        case .hostEvent(let record): "session-\(record.kind.name)"
         }
     }
 
@@ -124,6 +125,11 @@ extension LogEntry.Event {
         case .change(let record):
             return "\(record.name.string.escapedForTerminal)"
                 + (record.detail.isEmpty ? "" : ": \(record.detail.string.escapedForTerminal)")
+        case .hostEvent(let record):
+            return "\(record.account.string.escapedForTerminal) on \(record.host.string.escapedForTerminal)"
+                + (record.keyID.isEmpty ? "" : " by \(record.keyID.string.escapedForTerminal)")
+                + (record.match == .none ? "" : ": \(record.match.name)")
+                + (record.reason.isEmpty ? "" : "; \(record.reason.string.escapedForTerminal)")
         }
     }
 
