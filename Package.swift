@@ -219,7 +219,12 @@ let package = Package(
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),
-        .target(name: "Agent", dependencies: ["CLinux", "ControlProtocol", "SSHWire"]),
+        // The system's TLS and YAML for the agent, which has no room for SwiftNIO and no Foundation.
+        .systemLibrary(name: "COpenSSLTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(
+            name: "Agent",
+            dependencies: ["CLibYAML", "CLinux", "COpenSSLTLS", "ControlProtocol", "CSodium", "SSHWire"]),
         .executableTarget(
             name: "daypass-agent",
             dependencies: [

@@ -6,6 +6,9 @@
 #define DAYPASS_CLINUX_H
 
 #include <elf.h>
+
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
@@ -107,5 +110,26 @@ static inline void daypass_drop_program_pages(void)
             madvise((void *)start, end - start, MADV_DONTNEED);
     }
 }
+
+/// Starts a thread that nobody waits for; 0 when it runs. (pthread_attr_t belongs to whichever of our C modules was
+/// compiled first, so Swift can't name it.)
+static inline int daypass_start_thread(size_t stack, void *(*body)(void *), void *argument)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (pthread_attr_init(&attributes) != 0)
+        return -1;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, stack);
+    int status = pthread_create(&thread, &attributes, body, argument);
+    pthread_attr_destroy(&attributes);
+    return status;
+}
+
+/// One heap for all threads (mallopt(3)): each thread's own would stay when the thread has gone.
+static inline void daypass_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
+
+/// Gives what is free at the heap's end back to the kernel (malloc_trim(3)).
+static inline void daypass_trim_heap(void) { malloc_trim(0); }
 
 #endif

@@ -149,10 +149,10 @@ public struct WebSocketReader: Sendable {
             message = (frame.opcode, frame.payload)
             return nil
         case .continuation:
-            guard let (opcode, begun) = message else {
+            guard let opcode = message?.opcode, let begun = message?.bytes.count else {
                 throw ControlProtocolError(.unexpected, "WebSocket frame: a continuation of nothing")
             }
-            guard frame.payload.count <= maximumMessageBytes - begun.count else {
+            guard frame.payload.count <= maximumMessageBytes - begun else {
                 throw ControlProtocolError(
                     .tooLong, "WebSocket message: at most \(maximumMessageBytes) bytes are allowed")
             }
