@@ -99,7 +99,8 @@ public struct LoginRecord: Sendable, Hashable {
     }
 }
 
-/// A change to what the control plane decides by: its policy, its people's keys, its hosts.
+/// A change to what the control plane decides by: its policy, its people's keys, its hosts,
+/// its workloads' API keys, whose an identity is.
 public struct ChangeRecord: Sendable, Hashable {
     /// What was changed.
     public enum Subject: UInt8, Sendable, CaseIterable {
@@ -107,14 +108,16 @@ public struct ChangeRecord: Sendable, Hashable {
         case enrolledKey = 2
         case host = 3
         case apiKey = 4
+        case identityBinding = 5
 
-        /// "policy", "enrolled key", "host" or "API key".
+        /// "policy", "enrolled key", "host", "API key" or "identity binding".
         public var name: String {
             switch self {
             case .policy: "policy"
             case .enrolledKey: "enrolled key"
             case .host: "host"
             case .apiKey: "API key"
+            case .identityBinding: "identity binding"
             }
         }
     }
