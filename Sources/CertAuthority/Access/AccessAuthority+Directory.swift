@@ -117,12 +117,16 @@ extension AccessAuthority {
                 var trial = state
                 try trial.add(host)
             }
+            // What the most names and labels make is longer than an entry's detail may be.
             let labels = host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             try await record(
                 .change(
                     ChangeRecord(
                         subject: .host, isPresent: true, name: ExactText(host.id),
-                        detail: ExactText((host.names + labels).joined(separator: " "))), requester: actor))
+                        detail: ExactText(
+                            String(
+                                (host.names + labels).joined(separator: " ").unicodeScalars.prefix(
+                                    ChangeRecord.maximumDetailBytes)))), requester: actor))
             try await directory.set(host)
             try state.withLock { state throws(CertAuthorityError) in try state.add(host) }
         }

@@ -130,6 +130,9 @@ public struct ChangeRecord: Sendable, Hashable {
     /// What it is now, or was.
     public let detail: ExactText
 
+    /// The longest detail, in bytes; a longer one could be written and never read again.
+    static let maximumDetailBytes = 16_384
+
     public init(subject: Subject, isPresent: Bool, name: ExactText, detail: ExactText) {
         self.subject = subject
         self.isPresent = isPresent

@@ -88,7 +88,7 @@ extension LogEntry.Event {
             case .refused: "login-refused"
             }
         case .change(let record):
-            "\(record.subject.name.replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
+            "\(record.subject.name.lowercased().replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
         }
     }
 
