@@ -214,6 +214,7 @@ let package = Package(
         .executable(name: "daypass-session", targets: ["daypass-session"]),
     ]
     package.targets.first { $0.name == "FuzzTargets" }?.dependencies.append("Agent")
+    package.targets.first { $0.name == "CommandSupport" }?.dependencies.append("CLinux")
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),

@@ -83,6 +83,7 @@ struct Serve: AsyncParsableCommand {
         ) { port in
             logger.notice("ready", metadata: ["daypass.port": "\(port)"])
             Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
+            dropStartupPages()
         }
         do {
             try await application.runService()
