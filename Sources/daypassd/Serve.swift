@@ -50,11 +50,11 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
-        let sources = try SignInSources(
-            settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
+        let bindings = SQLiteIdentityBindings(ledger, clock: unixTimeNow)
+        let sources = try SignInSources(settings, home: home, bindings: bindings)
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
-            providers: sources.providers, workloads: sources.workloads)
+            providers: sources.providers, workloads: sources.workloads, bindings: bindings)
         let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
         let metrics = PlaneMetrics()
         let hub = TunnelHub(

@@ -84,8 +84,8 @@ struct ControlPlaneStoryTests {
         try await expiry(of: file)
         let ended = try scene.alice.ssh(["web1", "true"])
         #expect(ended.status == 255)
-        #expect(ended.stderrText.contains("it has ended"), "\(ended)")
-        #expect(ended.stderrText.contains("hint: log in: daypass login"), "\(ended)")
+        #expect(ended.stderrText.contains("your session is over: an administrator ended it"), "\(ended)")
+        #expect(ended.stderrText.contains("hint: log in again: daypass login"), "\(ended)")
         try scene.alice.daypass(["login"]).orThrow("login again")
         #expect(try scene.alice.ssh(["web1", "true"]).succeeded)
         // Every step is in the log, whole.

@@ -17,6 +17,17 @@ extension Row {
         }
     }
 
+    func apiKey() throws -> APIKey {
+        try undamaged("api_keys") {
+            try APIKey(
+                id: try text("id"), name: try text("name"),
+                secretDigest: Array(try decode(Data.self, forColumn: "secret_digest")),
+                groups: try json("groups", as: [String].self),
+                sourceAddresses: try json("source_addresses", as: [String].self).map { try AddressBlock($0) },
+                created: try time("created"), expires: try optionalTime("expires"))
+        }
+    }
+
     func host() throws -> ManagedHost {
         try undamaged("hosts") {
             try ManagedHost(
@@ -61,6 +72,19 @@ extension Row {
         }
     }
 
+    func identityBinding() throws -> IdentityBinding {
+        try undamaged("identity_bindings") {
+            IdentityBinding(
+                identity: try Identity(try text("identity")), provider: try bytes("provider"),
+                subject: try bytes("subject"), firstSeen: try time("first_seen"))
+        }
+    }
+
+    /// Text that is kept as bytes.
+    private func bytes(_ column: String) throws -> String {
+        String(decoding: try decode(Data.self, forColumn: column), as: UTF8.self)
+    }
+
     func text(_ column: String) throws -> String { try decode(String.self, forColumn: column) }
 
     private func optionalText(_ column: String) throws -> String? {
@@ -69,6 +93,10 @@ extension Row {
 
     private func time(_ column: String) throws -> UnixTime {
         UnixTime(seconds: UInt64(bitPattern: try decode(Int64.self, forColumn: column)))
+    }
+
+    private func optionalTime(_ column: String) throws -> UnixTime? {
+        try decode(Int64?.self, forColumn: column).map { UnixTime(seconds: UInt64(bitPattern: $0)) }
     }
 
     private func key(_ column: String) throws -> PublicKey {

@@ -6,7 +6,7 @@ import Foundation
 import GRDB
 import SSHWire
 
-/// The control plane's people, hosts and sessions, in the ledger's own file: one file is one state to back up.
+/// The control plane's people, workloads, hosts and sessions, in the ledger's own file: one file is one state to back up.
 public struct SQLiteDirectory: Directory {
     private let database: SQLiteAccess
 
@@ -40,6 +40,35 @@ public struct SQLiteDirectory: Directory {
 
     public func removeKey(fingerprint: String) async throws(CertAuthorityError) {
         try await remove([fingerprint], sql: "DELETE FROM enrolled_keys WHERE fingerprint = ?")
+    }
+
+    public func apiKeys() async throws(CertAuthorityError) -> [APIKey] {
+        try await database.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM api_keys").map { try $0.apiKey() }
+        }
+    }
+
+    public func add(_ key: APIKey) async throws(CertAuthorityError) {
+        let (groups, addresses) = (try storedJSON(key.groups), try storedJSON(key.sourceAddresses.map(\.description)))
+        try await database.write { db in
+            do {
+                try db.execute(
+                    sql: """
+                        INSERT INTO api_keys (id, name, secret_digest, groups, source_addresses, created, expires)
+                        VALUES (?, ?, ?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        key.id, key.name, Data(key.secretDigest), groups, addresses, key.created.stored,
+                        key.expires?.stored,
+                    ])
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                throw CertAuthorityError.apiKeyIsThere(key.name)
+            }
+        }
+    }
+
+    public func removeAPIKey(id: String) async throws(CertAuthorityError) {
+        try await remove([id], sql: "DELETE FROM api_keys WHERE id = ?")
     }
 
     public func hosts() async throws(CertAuthorityError) -> [ManagedHost] {

@@ -14,11 +14,12 @@ enum Schema {
     /// The one that makes what a control plane keeps.
     static let directory = "2: enrolled keys, hosts, sessions"
     static let identityBindings = "3: identity bindings"
+    static let apiKeys = "4: API keys"
     static let fleet = "5: join tokens, hosts' agents, their reports"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
-        "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings",
+        "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
         "join_tokens", "enrolled_hosts", "record_places",
     ]
 
@@ -104,6 +105,21 @@ enum Schema {
                         provider BLOB NOT NULL,
                         subject BLOB NOT NULL,
                         first_seen INTEGER NOT NULL
+                    ) STRICT;
+                    """)
+        }
+        migrator.registerMigration(apiKeys) { db in
+            // Secrets are nowhere: only their digests are kept.
+            try db.execute(
+                sql: """
+                    CREATE TABLE api_keys (
+                        id TEXT PRIMARY KEY,
+                        name TEXT NOT NULL UNIQUE,
+                        secret_digest BLOB NOT NULL,
+                        groups TEXT NOT NULL,
+                        source_addresses TEXT NOT NULL,
+                        created INTEGER NOT NULL,
+                        expires INTEGER
                     ) STRICT;
                     """)
         }

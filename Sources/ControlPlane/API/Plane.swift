@@ -55,6 +55,8 @@ public struct Plane: Sendable {
         addSessions(v1)
         addCertificates(v1)
         addDirectory(v1)
+        addAPIKeys(v1)
+        addIdentities(v1)
         addFleet(v1)
         return router
     }
@@ -135,8 +137,12 @@ public struct Plane: Sendable {
         case .notLoggedIn:
             Problem(
                 .notLoggedIn,
-                "there is no such session, it has ended, or the request is not signed by its key",
+                "there is no such session, or the request is not signed by its key",
                 hint: "log in: daypass login")
+        case .ended(let end):
+            Problem(
+                .sessionEnded, "your session is over: \(end.reason)", hint: end.hint,
+                sessionEnd: end.rawValue)
         case .stale:
             Problem(
                 .staleProof, "the request's time is too far from the server's",

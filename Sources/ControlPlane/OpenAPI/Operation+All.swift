@@ -6,7 +6,8 @@ import HTTPTypes
 
 extension Operation {
     /// All of them. A test compares them with the routes.
-    static let all = open + login + signIn + sessions + certificates + directory + fleet
+    static let all =
+        open + login + signIn + sessions + certificates + directory + apiKeys + identities + fleet
 
     private static let open = [
         Operation(
@@ -74,7 +75,8 @@ extension Operation {
             answer: .json(.reference("Session"), status: 201), problems: signInProblems),
         Operation(
             method: .post, path: "/v1/login/token", name: "loginByToken",
-            summary: "Starts a workload's session by a token, which is spent.", access: .anybody,
+            summary: "Starts a workload's session by a token, which is spent, or by an API key.",
+            access: .anybody,
             cost: RequestLimits.loginCost, body: .reference("TokenLogin"), maximumBodyBytes: 32 << 10,
             answer: .json(.reference("Session"), status: 201), problems: signInProblems),
     ]
@@ -153,6 +155,36 @@ extension Operation {
             method: .delete, path: "/v1/hosts/{id}", name: "removeHost",
             summary: "Forgets a host: no certificate is issued for it any more.", access: .administrator,
             answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+    ]
+
+    private static let apiKeys = [
+        Operation(
+            method: .get, path: "/v1/api-keys", name: "apiKeys", summary: "The API keys of workloads.",
+            access: .administrator, query: paging, answer: .page("APIKey"), problems: [.denied]),
+        Operation(
+            method: .post, path: "/v1/api-keys", name: "createAPIKey",
+            summary: "Makes an API key. Its token is in this answer and nowhere else.",
+            access: .administrator, body: .reference("NewAPIKey"), maximumBodyBytes: 32 << 10,
+            isRemembered: true, answer: .json(.reference("CreatedAPIKey"), status: 201),
+            problems: [.denied, .conflict, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/api-keys/{id}", name: "removeAPIKey",
+            summary: "Lets an API key open nothing any more, and ends its sessions.", access: .administrator,
+            answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+    ]
+
+    private static let identities = [
+        Operation(
+            method: .get, path: "/v1/identities", name: "identities",
+            summary: "Which account of which identity provider has which identity.", access: .administrator,
+            query: paging, answer: .page("IdentityBinding"), problems: [.denied, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/identities", name: "freeIdentity",
+            summary: "Lets another account have an identity, and ends its owner's sessions.",
+            access: .administrator,
+            query: [
+                Query(name: "identity", schema: .text(), isRequired: true, description: "Percent-encoded.")
+            ], answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
     ]
 
     private static let fleet = [

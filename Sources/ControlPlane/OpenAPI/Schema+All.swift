@@ -8,6 +8,14 @@ extension Schema {
     private static let key = Schema.text("A public key as ssh-keygen writes it.")
     private static let seconds = Schema.number("Seconds since 1970.")
 
+    /// What is shown of an API key.
+    private static let apiKey = [
+        need("id", .text(pattern: "^[0-9a-f]{16}$")), need("name", .text()),
+        need("identity", .text("Whom it logs in.")), need("groups", .list(.text())),
+        need("sourceAddresses", .list(.text("An address or a block of addresses."))),
+        need("created", seconds), may("expires", seconds),
+    ]
+
     /// The forms that have names.
     static let named: [(name: String, schema: Schema)] = [
         ("Status", .object([need("status", .text(words: ["ok"]))])),
@@ -104,6 +112,30 @@ extension Schema {
                 may("email", .text()), may("groups", .list(.text())),
             ])
         ),
+        ("APIKey", .object(apiKey)),
+        (
+            "CreatedAPIKey",
+            .object(
+                apiKey + [
+                    need("token", .text("Secret.", pattern: "^daypass_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$"))
+                ])
+        ),
+        (
+            "NewAPIKey",
+            .object([
+                need("name", .text("1 to 64 of a-z 0-9 . _ -, first a letter or digit.")),
+                may("groups", .list(.text())), may("sourceAddresses", .list(.text())),
+                may("lifetime", .number("Seconds; for ever without it.", minimum: 1)),
+            ])
+        ),
+        (
+            "IdentityBinding",
+            .object([
+                need("identity", .text()), need("provider", .text()),
+                need("subject", .text("The provider's own name for the account.")),
+                need("firstSeen", seconds),
+            ])
+        ),
         (
             "Join",
             .object([
@@ -159,6 +191,9 @@ extension Schema {
                 need("code", .text(words: Problem.Code.allCases.map(\.rawValue))),
                 need("detail", .text()), may("hint", .text()), may("reasons", .list(.text())),
                 need("requestID", .text()), may("serverTime", .number("Milliseconds since 1970.")),
+                may(
+                    "sessionEnd",
+                    .text("Why the session is over.", words: SessionEnd.allCases.map(\.rawValue))),
                 may("retryAfter", .number("Seconds.")),
             ])
         ),

@@ -115,7 +115,9 @@ public struct RequestProof: Sendable, Hashable {
     /// A decimal number as it is written here: without a sign and without a leading zero.
     private static func takeNumber(from rest: inout Substring.UTF8View) -> UInt64? {
         let digits = rest.prefix { (0x30...0x39).contains($0) }
-        guard digits.first != 0x30 || digits.count == 1, let number = UInt64(Substring(digits)) else { return nil }
+        guard digits.first != 0x30 || digits.count == 1, let number = UInt64(Substring(digits)) else {
+            return nil
+        }
         rest = rest[digits.endIndex...]
         return number
     }

@@ -61,6 +61,8 @@ struct EntryReport: Encodable {
             reasons = record.reasons.map(\.string)
         case .login(let record):
             (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
+        case .hostEvent(let record):
+            (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
         case .recovery, .change: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
@@ -88,7 +90,7 @@ extension LogEntry.Event {
             case .refused: "login-refused"
             }
         case .change(let record):
-            "\(record.subject.name.replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
+            "\(record.subject.name.lowercased().replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
         case .hostEvent(let record): "session-\(record.kind.name)"
         }
     }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CertAuthority
 import CommandSupport
 import ControlProtocol
 import Foundation
@@ -76,9 +77,9 @@ struct HostSessions: AsyncParsableCommand {
         if let user { query += "&who=\(Self.quote(user))" }
         if alerts { query += "&alerts=true" }
         if let since {
-            query += "&since=\(millisecondsNow().subtractingClamped(try parseSeconds(since) * 1_000))"
+            query += "&since=\(millisecondsNow().subtractingClamped(try parseTimeSpan(since, field: "--since") * 1_000))"
         }
-        let answer = try await state.askForJSON("GET", "/v1/host-sessions\(query)", nil)
+        let answer = try await state.ask("GET", "/v1/host-sessions\(query)")
         return try (answer["items"]?.array ?? []).map { try HostEventInfo(json: $0) }
             .filter { $0.event != "other" || alerts }
     }

@@ -4,6 +4,7 @@
 import ArgumentParser
 import CertAuthority
 import CommandSupport
+import ControlClient
 import ControlProtocol
 import SSHWire
 
@@ -38,11 +39,11 @@ struct JoinTokenCreate: AsyncParsableCommand {
 
     func run() async throws {
         let wish = JoinTokenInfo(
-            hostPattern: name, labels: try parseLabels(labels), lifetime: try parseSeconds(expires))
+            hostPattern: name, labels: try parseLabels(labels), lifetime: try parseTimeSpan(expires, field: "--expires"))
         let state = try ClientState()
-        let answer = try JoinTokenInfo(json: try await state.askForJSON("POST", "/v1/join-tokens", wish.json))
+        let answer = try JoinTokenInfo(json: try await state.ask("POST", "/v1/join-tokens", wish.json))
         guard let token = answer.token else {
-            throw Failure(ExitStatus.failure, "the server made a token and did not tell it")
+            throw Failure("the server made a token and did not tell it")
         }
         if format.format == .json { return Terminal.say(answer.json.text) }
         Terminal.say(token)
