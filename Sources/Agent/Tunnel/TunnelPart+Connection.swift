@@ -178,7 +178,7 @@ extension TunnelPart {
             switch action {
             case .send(let message): send(.text, message.encoded)
             case .call(let id, let call): begin(call, id, at: now)
-            case .registered:
+            case .registered(let answer):
                 announce("tunnel: connected to \(settings.url)")
                 if talk.conversation.dialect == .daypass {
                     let state = HostState(
@@ -188,6 +188,7 @@ extension TunnelPart {
                     send(Tunnel.state, state.value) { [debug] in
                         debug("tunnel: state: \($0.isResult ? "taken" : "not taken")")
                     }
+                    onRegistered?(answer)
                 }
             case .answered(let ticket, let result):
                 switch result {

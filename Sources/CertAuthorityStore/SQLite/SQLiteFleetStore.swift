@@ -118,7 +118,7 @@ public struct SQLiteFleetStore: FleetStore {
     public func hostEvents(
         _ filter: HostEventFilter, before: UInt64?, limit: Int
     ) async throws(CertAuthorityError) -> [(index: UInt64, milliseconds: UInt64, event: HostEventRecord)] {
-        var conditions = ["entry < ?"]
+        var conditions = ["host_events.entry < ?"]
         var arguments: [any DatabaseValueConvertible] = [Int64(clamping: before ?? UInt64(Int64.max))]
         func need(_ condition: String, _ values: [any DatabaseValueConvertible] = []) {
             conditions.append(condition)
