@@ -149,8 +149,7 @@ public final class Fleet: Sendable {
         return try await changes.run { () async throws(CertAuthorityError) in
             let now = now
             let token = state.withLock { $0.tokens[parsed.id] }
-            // The digests of secrets of 256 bits: how far they agree tells nothing of the secret.
-            guard let token, token.secretDigest == parsed.secretDigest, now < token.expires,
+            guard let token, token.isOpened(bySecretOfDigest: parsed.secretDigest), now < token.expires,
                 token.admits(name)
             else { throw refusal }
             let known = access.hosts.first { $0.id == name || $0.names.contains(name) }
