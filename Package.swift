@@ -216,6 +216,7 @@ let package = Package(
     ]
     package.targets.first { $0.name == "FuzzTargets" }?.dependencies.append("Agent")
     package.targets.first { $0.name == "CommandSupport" }?.dependencies.append("CLinux")
+    package.targets.first { $0.name == "InteropTests" }?.dependencies += ["daypass-agent", "daypass-session"]
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),
