@@ -52,7 +52,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "daypass-join", "daypass-join_0_0", "daypass-join_0123456789abcdef_" + String(repeating: "0", count: 64),
+        "", "daypass-join", "daypass-join_0_0",
+        "daypass-join_0123456789abcdef_" + String(repeating: "0", count: 64),
         "daypass-join_0123456789abcdef_" + String(repeating: "g", count: 64),
     ])
     func whatWasNeverGivenOutOpensNothing(text: String) async throws {

@@ -26,7 +26,8 @@ import Testing
             let admin = try await plane.parts.session("admin@example.com")
             async let answer = plane.send(
                 TestRequest(
-                    "POST", "/v1/agents/web1/call", .object([.init("command", .string("status"))]), by: admin))
+                    "POST", "/v1/agents/web1/call", .object([.init("command", .string("status"))]), by: admin)
+            )
             guard case .request(let id, Tunnel.call, let params) = try await tunnel.hear() else {
                 throw UnexpectedOutcome(what: "no call")
             }
@@ -52,7 +53,8 @@ import Testing
             let admin = try await plane.parts.session("admin@example.com")
             let answer = try await plane.send(
                 TestRequest(
-                    "POST", "/v1/agents/web1/call", .object([.init("command", .string("status"))]), by: admin))
+                    "POST", "/v1/agents/web1/call", .object([.init("command", .string("status"))]), by: admin)
+            )
             #expect(answer.status == 502 && answer.code == "host-unavailable")
         }
     }
@@ -61,7 +63,9 @@ import Testing
         try await TestPlane.with { plane in
             let host = try await TestTunnel.join(plane)
             var tunnel = try await TestTunnel.open(plane, host)
-            let call = Task { try await plane.hub.call("web1", .object([.init("command", .string("status"))])) }
+            let call = Task {
+                try await plane.hub.call("web1", .object([.init("command", .string("status"))]))
+            }
             guard case .request = try await tunnel.hear() else { throw UnexpectedOutcome(what: "no call") }
             try await tunnel.connection.channel.close()
             await #expect(throws: Problem.self) { try await call.value }
@@ -85,7 +89,8 @@ import Testing
                 case .otherKey: try host.token(plane, by: try HostKey.generate())
                 case .unknownHost: try host.token(plane, subject: "daypass:web9:ssh")
                 case .expired: try host.token(plane)
-                case .p0Profile: try HostToken.signP0(subject: host.host.clientID, now: plane.authority.now, by: host.key)
+                case .p0Profile:
+                    try HostToken.signP0(subject: host.host.clientID, now: plane.authority.now, by: host.key)
                 }
             if flaw == .expired { plane.parts.clock.advance(seconds: 301) }
             let tunnel = try await TestTunnel(asking: plane, token: token)
@@ -148,7 +153,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["{", "[]", "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"state\"}]", "nul", "{\"jsonrpc\":\"1.0\"}"])
+    @Test(arguments: [
+        "{", "[]", "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"state\"}]", "nul", "{\"jsonrpc\":\"1.0\"}",
+    ])
     func p0Fault2_1_whatIsNoMessageIsAnsweredAndTheTunnelStays(text: String) async throws {
         try await TestPlane.with { plane in
             var tunnel = try await TestTunnel.open(plane, try await TestTunnel.join(plane))
@@ -164,14 +171,18 @@ import Testing
             // A notification gets no answer; a ping does.
             try await tunnel.say(.notification(method: "nosuch", params: nil))
             try await tunnel.say(.ping, [1, 2])
-            guard case .pong([1, 2]) = try await tunnel.event() else { throw UnexpectedOutcome(what: "no pong") }
+            guard case .pong([1, 2]) = try await tunnel.event() else {
+                throw UnexpectedOutcome(what: "no pong")
+            }
         }
     }
 
-    @Test(arguments: [
-        // A frame that is not masked, one with a reserved bit, one of 2^63 bytes, half a head and no more.
-        [0x81, 0x01, 0x61], [0xf1, 0x80, 0, 0, 0, 0], [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            // A frame that is not masked, one with a reserved bit, one of 2^63 bytes, half a head and no more.
+            [0x81, 0x01, 0x61], [0xf1, 0x80, 0, 0, 0, 0],
+            [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ] as [[UInt8]])
     func framesThatAreNoneEndTheTunnelAndNothingElse(bytes: [UInt8]) async throws {
         try await TestPlane.with { plane in
             let tunnel = try await TestTunnel.open(plane, try await TestTunnel.join(plane))
@@ -203,7 +214,8 @@ import Testing
             }
             #expect(value["recorded"]?.number == 1)
             let admin = try await plane.parts.session("admin@example.com")
-            let list = try await plane.send(TestRequest("GET", "/v1/host-sessions?host=web1&alerts=true", by: admin))
+            let list = try await plane.send(
+                TestRequest("GET", "/v1/host-sessions?host=web1&alerts=true", by: admin))
             let item = try #require(list.json?["items"]?.array?.first)
             #expect(try HostEventInfo(json: item).match == "static key")
             #expect(plane.log.text.contains("static key"))

@@ -102,10 +102,12 @@
 
         /// What the control plane knows of sessions on the host, newest last.
         func events(_ arguments: [String] = []) throws -> [HostEventInfo] {
-            try admin.daypass(["sessions", "--format", "json", "--limit", "1000"] + arguments).orThrow("sessions")
-                .stdoutText.split(separator: "\n").map {
-                    try HostEventInfo(json: try JSONValue(parsing: Array($0.utf8), maximumBytes: 1 << 20))
-                }
+            try admin.daypass(["sessions", "--format", "json", "--limit", "1000"] + arguments).orThrow(
+                "sessions"
+            )
+            .stdoutText.split(separator: "\n").map {
+                try HostEventInfo(json: try JSONValue(parsing: Array($0.utf8), maximumBytes: 1 << 20))
+            }
         }
 
         /// Waits until something holds.

@@ -158,7 +158,8 @@ public final class Fleet: Sendable {
                 id: id, names: known?.names ?? [], labels: token.labels)
             let host = EnrolledHost(
                 id: id, clientID: "daypass:\(id):ssh", key: key, hostKeys: hostKeys, joined: now)
-            if let other = state.withLock({ state in state.hosts.values.first { $0.key == key && $0.id != id } }) {
+            if let other = state.withLock({ state in state.hosts.values.first { $0.key == key && $0.id != id }
+            }) {
                 throw CertAuthorityError(.conflict, "the key is the host \(other.id)'s already")
             }
             try await access.set(managed, by: token.creator)

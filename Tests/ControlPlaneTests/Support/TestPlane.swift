@@ -82,7 +82,8 @@ struct TestPlane {
             do {
                 result = .success(
                     try await body(
-                        TestPlane(parts: parts, port: port, rootPEM: rootPEM, http: http, log: log, hub: hub)))
+                        TestPlane(parts: parts, port: port, rootPEM: rootPEM, http: http, log: log, hub: hub))
+                )
             } catch {
                 result = .failure(error)
             }

@@ -20,7 +20,8 @@ struct TestTunnel {
 
         /// A token, as it should be unless a parameter says otherwise.
         func token(
-            _ plane: TestPlane, audience: String? = nil, tokenID: String = "t\(UInt64.random(in: 0...(.max)))",
+            _ plane: TestPlane, audience: String? = nil,
+            tokenID: String = "t\(UInt64.random(in: 0...(.max)))",
             subject: String? = nil, by other: HostKey? = nil
         ) throws -> String {
             try HostToken.sign(
