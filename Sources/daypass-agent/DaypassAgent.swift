@@ -14,7 +14,10 @@ struct DaypassAgent: ParsableCommand {
         abstract: "Makes a host trust a Daypass authority, and records every login.",
         discussion: "Exit codes: 0 done, 1 failed, 3 the check's answer is no, 64 wrong arguments.",
         version: "0.1.0",
-        subcommands: [Trust.self, Principals.self, ScanCommand.self, RunCommand.self, SessionsCommand.self])
+        subcommands: [
+            Trust.self, Principals.self, ScanCommand.self, RunCommand.self, SessionsCommand.self,
+            CommandCommand.self, GrantsCommand.self,
+        ])
 
     static func main() {
         // A reader that goes away, and a file at its limit, are errors of write(2).
