@@ -24,10 +24,14 @@ struct GrantClock: Sendable, Hashable {
         self.boot = boot
     }
 
-    /// The time at a moment.
-    func now(at moment: Moment, boot: String) -> UnixTime {
-        UnixTime(seconds: max(moment.wall, floor(at: moment, boot: boot)) / 1_000_000_000)
+    /// The clock as it is at a moment: its latest time is the time now.
+    func seen(at moment: Moment, boot: String) -> GrantClock {
+        let wall = max(moment.wall, floor(at: moment, boot: boot))
+        return GrantClock(latest: Moment(wall: wall, boot: moment.boot), boot: boot)
     }
+
+    /// The latest time, in whole seconds.
+    var time: UnixTime { UnixTime(seconds: latest.wall / 1_000_000_000) }
 
     /// Seconds by which the wall clock is behind the latest time; 0 when it isn't.
     func lag(at moment: Moment, boot: String) -> UInt64 {
@@ -54,27 +58,23 @@ struct GrantClock: Sendable, Hashable {
         return GrantClock(latest: Moment(wall: wall, boot: uptime), boot: boot)
     }
 
-    /// The time now; what is later than the file says by a minute, or of another start of the machine, is written.
+    /// The clock now; what is later than the file says by a minute, or of another start of the machine, is written.
     static func now(
         _ files: any HostFiles, _ layout: HostLayout, at moment: Moment, boot: String, owner: FileOwner,
         keepsFile: Bool
     ) throws(AgentError) -> (time: UnixTime, lag: UInt64) {
         let known = try read(files, layout)
-        let now = known?.now(at: moment, boot: boot) ?? UnixTime(seconds: moment.wall / 1_000_000_000)
-        let lag = known?.lag(at: moment, boot: boot) ?? 0
-        let isStale = known.map {
-            $0.boot != boot || now.seconds >= $0.latest.wall / 1_000_000_000 + writtenSeconds
-        }
-        if keepsFile, isStale ?? true {
-            let (wall, overflow) = now.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let clock = known?.seen(at: moment, boot: boot) ?? GrantClock(latest: moment, boot: boot)
+        let isWritten = known.map { $0.boot == boot && clock.time.seconds < $0.time.seconds + writtenSeconds }
+        if keepsFile, !(isWritten ?? false) {
             let text = JSONValue.object([
                 .init("format", 1), .init("boot", .string(boot)),
-                .init("uptime", .string(String(moment.boot))),
-                .init("wall", .string(String(overflow ? .max : max(wall, moment.wall)))),
+                .init("uptime", .string(String(clock.latest.boot))),
+                .init("wall", .string(String(clock.latest.wall))),
             ]).text
             try files.replace(
                 layout.grantClock, FileContent(Array((text + "\n").utf8), owner.attributes(mode: 0o600)))
         }
-        return (now, lag)
+        return (clock.time, known?.lag(at: moment, boot: boot) ?? 0)
     }
 }

@@ -55,11 +55,15 @@ struct GrantStore: Sendable {
     }
 
     /// The step that writes a record.
-    func step(_ record: GrantRecord, _ purpose: String) throws(AgentError) -> OperationPlan.Step {
+    func step(_ record: GrantRecord, _ purpose: String, at stage: OperationPlan.Stage) throws(AgentError)
+        -> OperationPlan.Step
+    {
         let path = path(of: record.grant)
         let before = try files.read(path, maximumBytes: GrantRecord.maximumBytes)
         let after = FileContent(record.bytes, owner.attributes(mode: 0o600, like: before))
-        return .change(.file(path: path, before: before, after: after), purpose)
+        return .init(
+            .change(.file(path: path, before: before, after: after)), for: record.grant.account, purpose,
+            at: stage)
     }
 }
 

@@ -24,7 +24,33 @@ struct MadeAccount: Sendable, Hashable {
         self.locked = locked
     }
 
-    static let maximumBytes = 4 << 10
+    private static let maximumBytes = 4 << 10
+
+    /// Every account that we made, and files that are no records of one.
+    ///
+    /// - Throws: `.file` when they cannot be read.
+    static func all(_ host: ProvisioningHost) throws(AgentError) -> (
+        made: [LocalName: MadeAccount], problems: [String]
+    ) {
+        var made: [LocalName: MadeAccount] = [:]
+        var problems: [String] = []
+        for name in try host.files.list(host.layout.grantAccounts) ?? [] where !name.hasPrefix(".") {
+            let path = "\(host.layout.grantAccounts)/\(name)"
+            do throws(AgentError) {
+                guard let content = try host.files.read(path, maximumBytes: maximumBytes) else { continue }
+                let account = try MadeAccount(parsing: content.bytes, name: path)
+                guard self.path(account.name, host.layout) == path else {
+                    throw AgentError(
+                        .damaged, "\(path.escapedForTerminal): the record of account \(account.name)")
+                }
+                made[account.name] = account
+            } catch {
+                guard error.code == .damaged || error.code == .unsafeFile else { throw error }
+                problems.append(error.reason)
+            }
+        }
+        return (made, problems)
+    }
 
     static func path(_ name: LocalName, _ layout: HostLayout) -> String {
         "\(layout.grantAccounts)/\(name).json"

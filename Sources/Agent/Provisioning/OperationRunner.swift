@@ -10,24 +10,35 @@ struct OperationRunner {
     /// Seconds that a program may take: userdel removes a home, tar keeps one.
     private static let programSeconds = 600
 
-    /// Does every step although one fails: what is taken from one does not wait for what another gets.
+    /// Does every step that nothing of its own account keeps from being done: what is taken from one does not wait for
+    /// what another gets.
     ///
-    /// - Returns: the first failure.
-    func run(_ steps: some Sequence<OperationPlan.Step>) -> AgentError? {
-        var failure: AgentError?
+    /// - Parameter earlier: what failed before.
+    func run(
+        _ steps: some Sequence<OperationPlan.Step>, after earlier: OperationFailures = OperationFailures()
+    ) -> OperationFailures {
+        var failures = earlier
+        var undecided = OperationFailures()
         for step in steps {
+            let obstacle: OperationFailures =
+                switch step.stage {
+                case .deciding, .taking, .ending: undecided
+                case .creating, .giving, .closing: failures
+                }
+            guard obstacle.concerning(step.account) == nil else { continue }
             do throws(AgentError) {
                 try run(step)
             } catch {
-                failure = failure ?? error
+                failures.add(error, for: step.account)
+                if step.stage == .deciding { undecided.add(error, for: step.account) }
             }
         }
-        return failure
+        return failures
     }
 
     private func run(_ step: OperationPlan.Step) throws(AgentError) {
-        switch step {
-        case .change(.folder(let path, let before, let after), _):
+        switch step.action {
+        case .change(.folder(let path, let before, let after)):
             guard let after else { return }
             guard matches(try host.files.folder(path), before) else { throw Self.busy(path) }
             if before == nil {
@@ -35,9 +46,9 @@ struct OperationRunner {
             } else {
                 try host.files.changeFolder(path, after)
             }
-        case .change(.file(let path, let before, let after), _): try change(path, before, after)
-        case .run(let command, _): try run(command)
-        case .endSession(let session, let reason): try host.sessions.end([(session, reason)])
+        case .change(.file(let path, let before, let after)): try change(path, before, after)
+        case .run(let command): try run(command)
+        case .endSession(let session): try host.sessions.end([(session, step.purpose)])
         }
     }
 

@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SSHWire
 
 /// Accounts that no operation gives access to, changes, or ends sessions of.
@@ -16,13 +17,10 @@ struct ProtectedAccounts: Sendable {
     /// The agent's own account.
     let agent: UInt32
 
-    init(
-        _ settings: ProvisioningSettings, _ files: any HostFiles, agent: UInt32,
-        definitions: String = "/etc/login.defs"
-    ) throws(AgentError) {
+    init(_ settings: ProvisioningSettings, _ host: ProvisioningHost) throws(AgentError) {
         self.settings = settings
-        self.agent = agent
-        firstUserID = Self.firstUserID(in: try files.read(definitions)?.bytes ?? [])
+        agent = geteuid()
+        firstUserID = Self.firstUserID(in: try host.files.read(host.places.loginDefinitions)?.bytes ?? [])
     }
 
     /// 1000 where the file doesn't say, as shadow's own programs take it.

@@ -9,45 +9,53 @@ extension Provisioner {
         let lock = dryRun ? nil : try self.lock()
         let now = try now(at: moment, keepsFile: !dryRun)
         let stored = try host.store.read()
-        if let known = stored.records.first(where: { $0.grant.id == grant.id && $0.grant.part == grant.part })
-        {
-            try checkRepetition(of: known, by: grant)
+        let known = stored.records.first { $0.grant.id == grant.id && $0.grant.part == grant.part }
+        let record: GrantRecord
+        if let known {
+            try checkRepetition(of: known, by: grant, now)
+            record = known
         } else {
             try GrantCheck(host: host, now: now).check(grant)
-            let active = stored.records.count { $0.phase != .ended }
-            guard active < GrantStore.maximumCount / 2 else {
+            let count = stored.records.count
+            guard count < GrantStore.maximumCount else {
                 throw AgentError(
-                    .conflict, "\(active) grants, and a host has \(GrantStore.maximumCount / 2) at most")
+                    .conflict,
+                    "\(count) grants, with those of the last week, and a host has \(GrantStore.maximumCount) at most"
+                )
             }
+            record = try decide(grant, stored.records, now)
         }
-        let known = stored.records.first { $0.grant == grant }
-        let record: GrantRecord
-        if let known { record = known } else { record = try decide(grant, stored.records, now) }
         var work = try GrantReconciliation(host, now: now, deciding: [record])
         let plan = try work.plan()
-        let message = "granted to \(grant.account)" + (grant.until.map { " until \($0)" } ?? "")
         guard let lock else { return Self.dryRun(plan) }
-        guard let failure = try carryOut(plan, lock) else {
-            return OperationResult(success: true, message: message)
+        guard let failure = try carryOut(plan, lock, now: now).concerning(grant.account) else {
+            let again = known == nil ? "granted" : "granted already"
+            return OperationResult(
+                success: true,
+                message: "\(again): \(grant.id) to \(grant.account)"
+                    + (grant.until.map { " until \($0)" } ?? ""))
         }
+        guard known == nil else { throw failure }
         // All or nothing: what came so far goes.
         let taken = try? settle(
             at: moment, deciding: [record.ending("it could not be given whole", as: .failing)])
+        let isGone = taken.map { $0.concerning(grant.account) == nil } ?? false
         throw AgentError(
             failure.code,
             failure.reason
-                + (taken == .some(nil)
-                    ? "; nothing is granted" : "; what was begun is taken back at the next look"),
+                + (isGone ? "; nothing is granted" : "; what was begun is taken back at the next look"),
             hint: failure.hint)
     }
 
-    private func checkRepetition(of known: GrantRecord, by grant: Grant) throws(AgentError) {
+    private func checkRepetition(
+        of known: GrantRecord, by grant: Grant, _ now: UnixTime
+    ) throws(AgentError) {
         guard known.grant == grant else {
             throw AgentError(
                 .conflict, "grant \(grant.id): it was asked for already, with another content",
                 hint: "another grant needs another id")
         }
-        guard known.phase == .granted else {
+        guard known.phase == .granted, !grant.isOver(at: now) else {
             throw AgentError(
                 .conflict,
                 "grant \(grant.id): it has ended\(known.reason.map { " (\($0))" } ?? ""), and does not come back",
@@ -88,7 +96,8 @@ extension Provisioner {
         var work = try GrantReconciliation(host, now: now, deciding: decided)
         let plan = try work.plan()
         guard let lock else { return Self.dryRun(plan) }
-        if let failure = try carryOut(plan, lock) {
+        let failures = try carryOut(plan, lock, now: now)
+        if let failure = open.lazy.compactMap({ failures.concerning($0.grant.account) }).first {
             throw AgentError(
                 failure.code,
                 "grant \(id) is being revoked, and not all of it is gone yet: \(failure.reason)",
@@ -105,7 +114,7 @@ extension Provisioner {
     @discardableResult
     public func sweep(at moment: Moment) throws(AgentError) -> OperationPlan? {
         var done: OperationPlan?
-        if let failure = try settle(at: moment, deciding: [], tell: { done = $0 }) { throw failure }
+        if let failure = try settle(at: moment, deciding: [], tell: { done = $0 }).first { throw failure }
         return done
     }
 
@@ -115,16 +124,15 @@ extension Provisioner {
         return try work.plan()
     }
 
-    /// - Returns: the first failure.
     private func settle(
         at moment: Moment, deciding decided: [GrantRecord], tell: (OperationPlan) -> Void = { _ in }
-    ) throws(AgentError) -> AgentError? {
+    ) throws(AgentError) -> OperationFailures {
         let lock = try self.lock()
         let now = try now(at: moment, keepsFile: true)
         var work = try GrantReconciliation(host, now: now, deciding: decided)
         let plan = try work.plan()
         if !plan.isEmpty { tell(plan) }
-        return try carryOut(plan, lock)
+        return try carryOut(plan, lock, now: now)
     }
 
     static func dryRun(_ plan: OperationPlan) -> OperationResult {

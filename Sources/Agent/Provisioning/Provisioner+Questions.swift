@@ -30,7 +30,7 @@ extension Provisioner {
         }
         if dryRun {
             return Self.dryRun(
-                OperationPlan(plan.steps.map { .change($0.change, $0.purpose) }, notes: plan.notes))
+                OperationPlan(plan.steps.map { .init(.change($0.change), $0.purpose) }, notes: plan.notes))
         }
         try folder.apply(plan)
         return OperationResult(
@@ -96,17 +96,5 @@ extension GrantRecord {
             .init("user", .string(grant.account.text)), .init("state", .string(state)),
             .init("until", grant.until.map { .string($0.description) } ?? .null),
         ])
-    }
-}
-
-extension OperationPlan.Step {
-    /// The step in one line.
-    fileprivate var headline: String {
-        switch self {
-        case .change(let change, let purpose):
-            "\(change.action) \(change.path.escapedForTerminal): \(purpose)"
-        case .run(let command, let purpose): "run \(command.text): \(purpose)"
-        case .endSession(let session, let purpose): "end session \(session.id): \(purpose)"
-        }
     }
 }

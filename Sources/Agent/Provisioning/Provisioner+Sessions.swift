@@ -36,7 +36,7 @@ extension Provisioner {
             }
             try host.protectedAccounts().check(account, try host.accounts.account(account))
         }
-        let plan = OperationPlan(chosen.map { .endSession($0, reason) })
+        let plan = OperationPlan(chosen.map { .init(.endSession($0), reason) })
         if dryRun { return Self.dryRun(plan) }
         guard !chosen.isEmpty else {
             return OperationResult(success: true, message: "no such session is open")

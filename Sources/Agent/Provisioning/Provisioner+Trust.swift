@@ -28,18 +28,16 @@ extension Provisioner {
         }
         let plan = try planRevocations(order.list, record)
         let sessions = try host.sessions.live().filter { order.list.list.revokes($0, of: authorities) }
-        let ends = sessions.map {
-            OperationPlan.Step.endSession(
-                $0, "revoked by version \(order.list.list.version) of the revocation list")
-        }
+        let why = "revoked by version \(order.list.list.version) of the revocation list"
+        let ends = sessions.map { OperationPlan.Step(.endSession($0), why, at: .ending) }
         if dryRun { return Self.dryRun(OperationPlan(plan.steps + ends)) }
         let runner = OperationRunner(host: host)
-        if let failure = runner.run(plan.steps) { throw failure }
+        if let failure = runner.run(plan.steps).first { throw failure }
         let content = try host.files.read(host.layout.revokedKeys, maximumBytes: Limits.krlBytes)
         guard content?.bytes == order.list.bytes else {
             throw AgentError(.damaged, "\(host.layout.revokedKeys): what was written does not come back")
         }
-        if let failure = runner.run(ends) { throw failure }
+        if let failure = runner.run(ends).first { throw failure }
         return OperationResult(
             success: true,
             message: "revocation list version \(order.list.list.version) is "
@@ -79,15 +77,15 @@ extension Provisioner {
     ) throws(AgentError) -> OperationPlan {
         var steps: [OperationPlan.Step] = []
         if !matches(before, after) {
-            steps.append(.change(.file(path: path, before: before, after: after), purpose))
+            steps.append(.init(.change(.file(path: path, before: before, after: after)), purpose))
         }
         if record != recorded {
             let old = try host.files.read(host.layout.originals, maximumBytes: TrustRecord.maximumBytes)
             let new = FileContent(
                 try record.encode(), old?.attributes ?? host.owner.attributes(mode: 0o600))
             steps.append(
-                .change(
-                    .file(path: host.layout.originals, before: old, after: new),
+                .init(
+                    .change(.file(path: host.layout.originals, before: old, after: new)),
                     "what trust status compares with"))
         }
         return OperationPlan(steps)
@@ -191,7 +189,7 @@ extension OperationPlan {
     /// Its files and folders, as ``ChangeApplier`` takes them.
     fileprivate var fileSteps: [Plan.Step] {
         steps.compactMap {
-            if case .change(let change, let purpose) = $0 { Plan.Step(change, purpose) } else { nil }
+            if case .change(let change) = $0.action { Plan.Step(change, $0.purpose) } else { nil }
         }
     }
 }

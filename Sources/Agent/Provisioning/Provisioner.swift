@@ -93,31 +93,26 @@ public struct Provisioner: Sendable {
 
     /// Carries out a plan that was made under the lock, and gives the lock up while sessions end.
     ///
-    /// - Returns: the first failure.
-    func carryOut(_ plan: OperationPlan, _ lock: consuming HostLock) throws(AgentError) -> AgentError? {
+    /// That something is to be done is written down first, and what is due next afterwards: the agent looks there.
+    func carryOut(_ plan: OperationPlan, _ lock: consuming HostLock, now: UnixTime) throws(AgentError)
+        -> OperationFailures
+    {
+        let schedule = GrantSchedule(host: host)
         let runner = OperationRunner(host: host)
-        let first = plan.steps.firstIndex(where: \.isSessionEnd) ?? plan.steps.endIndex
-        let rest = (plan.steps.lastIndex(where: \.isSessionEnd).map { $0 + 1 }) ?? first
-        let failure = runner.run(plan.steps[..<first])
-        let sessions = plan.steps[first..<rest]
-        guard !sessions.isEmpty else {
-            let last = failure == nil ? runner.run(plan.steps[rest...]) : nil
-            _ = lock
-            return failure ?? last
+        if !plan.isEmpty { try schedule.write(due: .always) }
+        let steps = plan.steps
+        var failures = runner.run(steps.filter { $0.stage < .ending }, after: plan.failures)
+        let sessions = steps.filter { $0.stage == .ending }
+        if !sessions.isEmpty {
+            release(lock)
+            failures = runner.run(sessions, after: failures)
+            lock = try self.lock()
         }
-        release(lock)
-        let ended = runner.run(sessions)
-        // What says that all is done is written only when it is.
-        if let failure = failure ?? ended { return failure }
-        let again = try self.lock()
-        let last = runner.run(plan.steps[rest...])
-        _ = again
-        return last
+        failures = runner.run(steps.filter { $0.stage > .ending }, after: failures)
+        if failures.isEmpty { try schedule.update(now: now) } else { try schedule.write(due: .always) }
+        _ = lock
+        return failures
     }
 
     private func release(_ lock: consuming HostLock) {}
-}
-
-extension OperationPlan.Step {
-    fileprivate var isSessionEnd: Bool { if case .endSession = self { true } else { false } }
 }

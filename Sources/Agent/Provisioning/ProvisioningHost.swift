@@ -1,8 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
-
 /// A host as provisioning sees it: every way to look at it or to change it.
 public struct ProvisioningHost: Sendable {
     /// Where the system's own files are.
@@ -61,8 +59,7 @@ public struct ProvisioningHost: Sendable {
     }
 
     func protectedAccounts() throws(AgentError) -> ProtectedAccounts {
-        try ProtectedAccounts(
-            try settings(), files, agent: geteuid(), definitions: places.loginDefinitions)
+        try ProtectedAccounts(try settings(), self)
     }
 }
 
