@@ -93,13 +93,14 @@ public struct Provisioner: Sendable {
 
     /// Carries out a plan that was made under the lock, and gives the lock up while sessions end.
     ///
-    /// That something is to be done is written down first, and what is due next afterwards: the agent looks there.
+    /// That something is to be done is written down first, and what is due next afterwards: the agent looks there. Where
+    /// that cannot be written, its look every five minutes comes to the same.
     func carryOut(_ plan: OperationPlan, _ lock: consuming HostLock, now: UnixTime) throws(AgentError)
         -> OperationFailures
     {
         let schedule = GrantSchedule(host: host)
         let runner = OperationRunner(host: host)
-        if !plan.isEmpty { try schedule.write(due: .always) }
+        if !plan.isEmpty { try? schedule.write(due: .always) }
         let steps = plan.steps
         var failures = runner.run(steps.filter { $0.stage < .ending }, after: plan.failures)
         let sessions = steps.filter { $0.stage == .ending }
@@ -109,7 +110,7 @@ public struct Provisioner: Sendable {
             lock = try self.lock()
         }
         failures = runner.run(steps.filter { $0.stage > .ending }, after: failures)
-        if failures.isEmpty { try schedule.update(now: now) } else { try schedule.write(due: .always) }
+        if failures.isEmpty { try? schedule.update(now: now) } else { try? schedule.write(due: .always) }
         _ = lock
         return failures
     }

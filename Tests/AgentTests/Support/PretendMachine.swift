@@ -47,6 +47,7 @@ final class PretendMachine: ProgramRunner, AccountBook, HostSessions {
         try folder.write("root ALL=(ALL:ALL) ALL\n@includedir \(places.sudoersFolder)\n", to: "sudoers")
         try folder.write("UID_MIN\t\t1000\n", to: "login.defs")
         try folder.write("", to: "visudo")
+        try folder.write("Port 22\n", to: "sshd_config")
         for (name, number, shell) in [
             ("root", UInt32(0), "/bin/bash"), ("daemon", 1, "/usr/sbin/nologin"),
             ("postgres", 113, "/bin/bash"),
@@ -64,11 +65,15 @@ final class PretendMachine: ProgramRunner, AccountBook, HostSessions {
     }
 
     func host(files: any HostFiles = SystemFiles(), boot: String = "boot") -> ProvisioningHost {
-        ProvisioningHost(
-            layout: layout, sshd: Sshd(binary: "/sshd", configuration: "/config", programs: self),
+        var host = ProvisioningHost(
+            layout: layout,
+            sshd: Sshd(binary: "/sshd", configuration: folder.path("sshd_config"), programs: self),
             host: "web1",
             files: files, programs: self, accounts: self, sessions: self, places: places,
             owner: FileOwner(user: geteuid(), group: getegid()), boot: boot)
+        host.trustChange = ChangeOptions(
+            action: .install, proof: .settings, seconds: 5, lockSeconds: 2, reloadCommand: ["/reload"])
+        return host
     }
 
     // MARK: Operations
