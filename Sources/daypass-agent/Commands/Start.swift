@@ -28,7 +28,7 @@ struct StartCommand: ParsableCommand {
         let first = try read()
         let name = try first.hostName() ?? hostName()
         let part = try TunnelPart(
-            operations: NoOperations(agentVersion: agentVersion, hostName: name), say: Terminal.note,
+            operations: Provisioner(service.host.provisioning), say: Terminal.note,
             debug: configuration.debug
         ) { () throws(AgentError) in try read().tunnelSettings(machine: hostName()) }
         let labels = try first.labels()
