@@ -216,6 +216,7 @@ let package = Package(
     ]
     package.targets.first { $0.name == "FuzzTargets" }?.dependencies.append("Agent")
     package.targets.first { $0.name == "CommandSupport" }?.dependencies.append("CLinux")
+    package.targets.first { $0.name == "InteropTests" }?.dependencies += ["daypass-agent", "daypass-session"]
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),
@@ -235,9 +236,9 @@ let package = Package(
         .executableTarget(name: "daypass-session"),
         .testTarget(
             name: "AgentTests", dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport"]),
-        // Changes trust on a test's own host, where one operation fails or the process dies.
+        // Changes trust or grants on a test's own host, where one operation fails or the process dies.
         .executableTarget(
-            name: "TrustFaultProbe", dependencies: ["Agent", "SSHWire"], path: "Tests/TrustFaultProbe"),
+            name: "TrustFaultProbe", dependencies: ["Agent", "ControlProtocol", "SSHWire"], path: "Tests/TrustFaultProbe"),
         // The agent's built programs and the real sshd, ssh and PAM.
         .testTarget(
             name: "AgentInteropTests",

@@ -19,8 +19,9 @@ struct DaypassAgent: ParsableCommand {
         version: agentVersion,
         subcommands: [
             Trust.self, Principals.self, ScanCommand.self, RunCommand.self, SessionsCommand.self,
-            StartCommand.self, KeygenCommand.self, JWTCommand.self,
-            VersionCommand.self,
+            StartCommand.self, KeygenCommand.self, RegisterCommand.self, StatusCommand.self, JWTCommand.self,
+            UninstallCommand.self, VersionCommand.self,
+            CommandCommand.self, GrantsCommand.self,
         ])
 
     static func main() {

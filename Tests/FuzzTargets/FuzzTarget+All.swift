@@ -16,7 +16,7 @@ extension FuzzTarget {
         ] + ofHosts
 
     #if os(Linux)
-        private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine, sshdConfiguration]
+        private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine, sshdConfiguration, hostOperation]
     #else
         private static let ofHosts: [FuzzTarget] = []
     #endif

@@ -3,6 +3,7 @@
 
 #if os(Linux)
     import Agent
+    import ControlProtocol
     import SSHWire
 
     extension FuzzTarget {
@@ -30,6 +31,21 @@
             return .accepted
         }
 
+        /// What the control plane asks of a host.
+        static let hostOperation = FuzzTarget("host-operation") { input throws(BrokenProperty) in
+            guard let data = try? JSONValue(parsing: input, maximumBytes: input.count),
+                let operation = try attempt({ try HostOperation(data) })
+            else { return .refused }
+            // What is not read the same twice would be recorded as something else than was decided.
+            let again = try attempt { try HostOperation(data) }
+            try require(again == operation, "an operation is read the same twice")
+            guard case .grant(let grant) = operation else { return .accepted }
+            try require(
+                !grant.account.text.utf8.contains { $0 < 0x2d || $0 > 0x7a }, "accounts are plain names")
+            try require(grant.holdsSomewhere, "a grant has a time in which it holds")
+            return .accepted
+        }
+
         /// A line of `journalctl -o json`.
         static let journalLine = FuzzTarget("journal-line") { input throws(BrokenProperty) in
             guard let read = try attempt({ try SshdLogEntry(journalLine: input) }), let entry = read else {
@@ -39,5 +55,9 @@
             _ = reader.read(entry)
             return .accepted
         }
+    }
+
+    extension Grant {
+        fileprivate var holdsSomewhere: Bool { (notBefore ?? .always) < (until ?? .forever) }
     }
 #endif

@@ -75,12 +75,12 @@ struct ControlPlaneStoryTests {
         #expect(try scene.alice.ssh(["web1", "true"]).succeeded)
 
         // An administrator ends the session.
-        let listed = try scene.admin.daypass(["sessions", "list", "--all"]).orThrow("sessions list")
+        let listed = try scene.admin.daypass(["logins", "list", "--all"]).orThrow("logins list")
             .stdoutText
         let line = try #require(
             listed.split(separator: "\n").first { $0.contains("alice@example.com") }, "\(listed)")
         let session = try #require(line.split(separator: " ").first)
-        try scene.admin.daypass(["sessions", "end", String(session)]).orThrow("sessions end")
+        try scene.admin.daypass(["logins", "end", String(session)]).orThrow("logins end")
         try await expiry(of: file)
         let ended = try scene.alice.ssh(["web1", "true"])
         #expect(ended.status == 255)

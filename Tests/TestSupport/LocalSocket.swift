@@ -12,7 +12,7 @@ import Synchronization
 #endif
 
 /// Sockets on this machine, as far as waiting for a server needs them.
-enum LocalSocket {
+public enum LocalSocket {
     #if canImport(Glibc)
         private static let stream = Int32(SOCK_STREAM.rawValue)
     #else
@@ -20,7 +20,7 @@ enum LocalSocket {
     #endif
 
     /// A loopback TCP port that was free a moment ago; another process may take it before it is used.
-    static func freePort() throws -> UInt16 {
+    public static func freePort() throws -> UInt16 {
         let server = try open(AF_INET)
         var address = loopback(port: 0)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -33,7 +33,7 @@ enum LocalSocket {
     }
 
     /// What a server on a loopback port says first, up to 255 bytes; `nil` when nobody listens or nothing comes.
-    static func greeting(port: UInt16, timeout: Duration) -> String? {
+    public static func greeting(port: UInt16, timeout: Duration) -> String? {
         guard let client = try? open(AF_INET) else { return nil }
         var address = loopback(port: port)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)

@@ -26,6 +26,9 @@ public enum Running {
     /// True when an OpenSSH server is installed.
     public static let withSSHD = (try? Tool.find("sshd")) != nil
 
+    /// True when sudo is installed.
+    public static let withSudo = (try? Tool.find("visudo")) != nil
+
     /// True when AddressSanitizer watches this process.
     public static let underAddressSanitizer = isLoaded("__asan_init")
 

@@ -7,7 +7,7 @@ import SSHWire
 
 /// Changes trust on a host of a test's own, where one thing goes wrong.
 ///
-/// Arguments: `install`, `remove` or `recover`; the host's folder (`sshd_config`, `ca.pub`, `etc`, `state`, `run` in
+/// Arguments: `install`, `remove` or `recover`, or what ``GrantFaults`` does; the host's folder (`sshd_config`, `ca.pub`, `etc`, `state`, `run` in
 /// it); a kind of ``Fault``; its place, from 1; perhaps `login`, for the proof by logins. sshd is told by what
 /// `reload` in the folder holds, a program and its arguments, one a line.
 ///
@@ -34,6 +34,10 @@ import SSHWire
         let layout = HostLayout(
             configuration: folder + "/etc", state: folder + "/state", runtime: folder + "/run")
         do throws(AgentError) {
+            if GrantFaults.actions.contains(action) {
+                try GrantFaults.perform(action, folder, fault)
+                exit(fault.wasHit ? 20 : 0)
+            }
             try change(action, folder, layout, fault, logsIn: arguments.dropFirst(4).contains("login"))
         } catch {
             print("\(error.code.rawValue): \(error.reason)")

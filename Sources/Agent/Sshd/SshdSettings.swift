@@ -35,7 +35,7 @@ public struct SshdSettings: Sendable {
     static func isExact(_ keyword: String) -> Bool {
         [
             "trustedusercakeys", "revokedkeys", "authorizedprincipalsfile", "authorizedprincipalscommand",
-            "authorizedprincipalscommanduser", "hostcertificate",
+            "authorizedprincipalscommanduser", "hostcertificate", "authorizedkeysfile",
         ].contains(keyword.lowercased())
     }
 }

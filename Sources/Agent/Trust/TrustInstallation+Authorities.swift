@@ -7,8 +7,6 @@ import SSHWire
 extension TrustInstallation {
     /// The CA keys, ours and those that are taken over.
     mutating func authorityFile() throws(AgentError) -> [UInt8] {
-        var text =
-            "# Daypass: the CAs whose user certificates sshd takes. Written by daypass-agent trust install.\n"
         var keys = settings.authorities
         if let line = conflicts.adoptedAuthorities {
             let path = line.value
@@ -24,6 +22,13 @@ extension TrustInstallation {
                     + "certificates enter the accounts that the principals files name, and that file is not read any more"
             )
         }
+        return try Self.authorityFile(keys)
+    }
+
+    /// A file of these CAs.
+    static func authorityFile(_ keys: [TrustSettings.AuthorityKey]) throws(AgentError) -> [UInt8] {
+        var text =
+            "# Daypass: the CAs whose user certificates sshd takes. Written by daypass-agent trust install.\n"
         for key in keys {
             do throws(SSHWireError) {
                 text += try PublicKeyLine(.key(key.key), comment: key.comment).text + "\n"

@@ -56,6 +56,11 @@ struct TrustInstallation {
         }
         try wantPrincipals()
         try noteOnlineCheck()
+        if settings.keyFiles.isEmpty,
+            recorded?.settings.contains(where: { $0.keyword == "authorizedkeysfile" }) ?? false
+        {
+            notes.append("--grants is not given: sshd will not read the keys of grants any more")
+        }
         try wantConfiguration()
         try wantSessionHook()
         try undoOthers()

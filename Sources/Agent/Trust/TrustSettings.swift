@@ -75,6 +75,9 @@ public struct TrustSettings: Sendable {
     public var sessionHook: SessionHook = .none
     /// The program that sshd asks for an account's principals, instead of reading its file; nil to read the file.
     public var onlineCheck: OnlineCheck?
+    /// The files that sshd reads static keys from, the one of the grants among them (``TrustPlanner/keyFiles(withGrantsOf:host:sshd:)``);
+    /// empty leaves `AuthorizedKeysFile` as it is.
+    public var keyFiles: [String] = []
     /// Takes the keys of an administrator's own `TrustedUserCAKeys` into ours; else such a line is a conflict.
     public var adoptsAuthorities = false
     /// Takes what an administrator's own `RevokedKeys` revokes into our list; else such a line is a conflict.

@@ -73,7 +73,9 @@ final class RecordReader {
             guard let lines else { return nil }
             if let line = try lines.lines.next() {
                 // A line without a number is damage; what its place was, the gap in the numbers tells.
-                guard !line.isTooLong, let sequence = Self.sequence(line.bytes), sequence > last else { continue }
+                guard !line.isTooLong, let sequence = Self.sequence(line.bytes), sequence > last else {
+                    continue
+                }
                 pending = Line(sequence: sequence, bytes: line.bytes)
             } else {
                 guard try goOnToNextFile() else { return nil }
@@ -90,7 +92,9 @@ final class RecordReader {
         guard (status.st_dev, status.st_ino) != lines.node else { return false }
         // It was given its name as a full file after its last line was written; what came meanwhile is read first.
         if let line = try lines.lines.next() {
-            guard !line.isTooLong, let sequence = Self.sequence(line.bytes), sequence > last else { return true }
+            guard !line.isTooLong, let sequence = Self.sequence(line.bytes), sequence > last else {
+                return true
+            }
             pending = Line(sequence: sequence, bytes: line.bytes)
             return true
         }
@@ -112,7 +116,11 @@ final class RecordReader {
             // The newest full file may end before it: then the current one has it.
             if holder == newestFull, let lines, current != nil {
                 let first = try firstSequence(RecordFiles.current)
-                if let first, first <= sequence { self.lines = try Source(files, RecordFiles.current) } else { _ = lines }
+                if let first, first <= sequence {
+                    self.lines = try Source(files, RecordFiles.current)
+                } else {
+                    _ = lines
+                }
             }
         } else if current != nil {
             lines = try Source(files, RecordFiles.current)

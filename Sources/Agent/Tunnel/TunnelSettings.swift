@@ -59,35 +59,6 @@ public protocol HostOperations: Sendable {
     func perform(_ call: HostCall, dryRun: Bool) -> HostOutcome
 }
 
-/// The operations of an agent that has no others: it says that it is there.
-public struct NoOperations: HostOperations {
-    private let agentVersion: String
-    private let hostName: String
-
-    public init(agentVersion: String, hostName: String) {
-        (self.agentVersion, self.hostName) = (agentVersion, hostName)
-    }
-
-    public func perform(_ call: HostCall, dryRun: Bool) -> HostOutcome {
-        if call.command == "status" {
-            let state = HostState(
-                agentVersion: agentVersion, hostName: hostName, dryRun: dryRun, at: .now)
-            return HostOutcome(
-                success: true, message: "daypass-agent \(agentVersion) is running", output: state.value.text)
-        }
-        // In dry-run P0's agent says so of every command, known or not.
-        if dryRun {
-            let user = call.data["userName"]?.string ?? ""
-            return HostOutcome(
-                success: true,
-                message:
-                    "DRY-RUN: Would execute \(call.command.escapedForTerminal) for user \(user.escapedForTerminal)"
-            )
-        }
-        return HostOutcome(success: false, message: "unknown command: \(call.command.escapedForTerminal)")
-    }
-}
-
 /// How a host is, as it tells the server after each connection (the method `state`).
 public struct HostState: Sendable, Hashable {
     public let agentVersion: String

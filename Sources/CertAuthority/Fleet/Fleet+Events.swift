@@ -93,7 +93,8 @@ extension Fleet {
         case .key: return event.record(of: host, event.kind == .opened ? .staticKey : .none)
         case .unreadable: return event.record(of: host, .unreadable)
         case .certificate(let shown):
-            guard access.issuer.signers.values.contains(where: { $0.publicKey.fingerprint == shown.authority })
+            guard
+                access.issuer.signers.values.contains(where: { $0.publicKey.fingerprint == shown.authority })
             else { return event.record(of: host, event.kind == .opened ? .foreign : .none) }
             guard let (issued, index) = try await store.issuance(serial: shown.serial),
                 issued.fields.signatureKey.fingerprint == shown.authority

@@ -149,8 +149,7 @@ public final class Fleet: Sendable {
         return try await changes.run { () async throws(CertAuthorityError) in
             let now = now
             let token = state.withLock { $0.tokens[parsed.id] }
-            // The digests of secrets of 256 bits: how far they agree tells nothing of the secret.
-            guard let token, token.secretDigest == parsed.secretDigest, now < token.expires,
+            guard let token, token.isOpened(bySecretOfDigest: parsed.secretDigest), now < token.expires,
                 token.admits(name)
             else { throw refusal }
             let known = access.hosts.first { $0.id == name || $0.names.contains(name) }
@@ -159,7 +158,8 @@ public final class Fleet: Sendable {
                 id: id, names: known?.names ?? [], labels: token.labels)
             let host = EnrolledHost(
                 id: id, clientID: "daypass:\(id):ssh", key: key, hostKeys: hostKeys, joined: now)
-            if let other = state.withLock({ state in state.hosts.values.first { $0.key == key && $0.id != id } }) {
+            if let other = state.withLock({ state in state.hosts.values.first { $0.key == key && $0.id != id }
+            }) {
                 throw CertAuthorityError(.conflict, "the key is the host \(other.id)'s already")
             }
             try await access.set(managed, by: token.creator)

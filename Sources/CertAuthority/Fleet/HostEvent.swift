@@ -55,7 +55,8 @@ public struct HostEvent: Sendable, Hashable {
 
     public init(
         kind: HostEventRecord.Kind, sequence: UInt64, recordHash: [UInt8], previousHash: [UInt8],
-        happened: UInt64, session: String, account: String, sourceAddress: String, method: String, proof: Proof?, reason: String
+        happened: UInt64, session: String, account: String, sourceAddress: String, method: String,
+        proof: Proof?, reason: String
     ) {
         self.kind = kind
         self.sequence = sequence

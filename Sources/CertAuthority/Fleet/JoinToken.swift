@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import CSodium
 public import SSHWire
 
 /// Lets one host join, once.
@@ -57,6 +58,12 @@ public struct JoinToken: Sendable, Hashable {
         else { return nil }
         guard let secret = bytes(hexadecimal: parts[2]) else { return nil }
         return (String(parts[1]), Digest.sha256(secret))
+    }
+
+    /// Whether a secret of this digest is its own, compared in constant time.
+    func isOpened(bySecretOfDigest digest: [UInt8]) -> Bool {
+        guard digest.count == secretDigest.count else { return false }
+        return unsafe sodium_memcmp(secretDigest, digest, digest.count) == 0
     }
 
     /// Whether a host of this name may join by it.

@@ -49,7 +49,9 @@ public struct SQLiteDirectory: Directory {
     }
 
     public func add(_ key: APIKey) async throws(CertAuthorityError) {
-        let (groups, addresses) = (try storedJSON(key.groups), try storedJSON(key.sourceAddresses.map(\.description)))
+        let (groups, addresses) = (
+            try storedJSON(key.groups), try storedJSON(key.sourceAddresses.map(\.description))
+        )
         try await database.write { db in
             do {
                 try db.execute(

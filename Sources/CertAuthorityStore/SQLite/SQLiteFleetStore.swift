@@ -148,7 +148,8 @@ public struct SQLiteFleetStore: FleetStore {
         for (index, bytes) in found {
             let entry = try LogEntry(encoded: bytes.span)
             guard case .hostEvent(let record) = entry.event else {
-                throw CertAuthorityError(.logInconsistent, "entry \(index) should be a host's report and isn't")
+                throw CertAuthorityError(
+                    .logInconsistent, "entry \(index) should be a host's report and isn't")
             }
             if let since = filter.since, entry.milliseconds < since { break }
             events.append((index, entry.milliseconds, record))

@@ -83,7 +83,8 @@ extension Plane {
         let before = try number(query["after"], "after", 0...UInt64.max)
         let events = try await hub.fleet.events(filter, before: before, limit: Int(limit))
         var members = [
-            JSONValue.Member("items", .array(events.map { HostEventInfo($0.event, $0.index, $0.milliseconds).json }))
+            JSONValue.Member(
+                "items", .array(events.map { HostEventInfo($0.event, $0.index, $0.milliseconds).json }))
         ]
         if events.count == Int(limit), let last = events.last {
             members.append(.init("next", .string(String(last.index))))

@@ -53,7 +53,8 @@ final class TunnelGate: ChannelInboundHandler, RemovableChannelHandler {
     private static func key(_ head: HTTPRequest) -> String? {
         let fields = head.headerFields
         guard head.method == .get, fields[.upgrade]?.lowercased() == "websocket",
-            fields[.connection]?.lowercased().split(separator: ",").contains(where: { $0.contains("upgrade") })
+            fields[.connection]?.lowercased().split(separator: ",").contains(where: { $0.contains("upgrade") }
+            )
                 == true,
             fields[.secWebSocketVersion] == "13", let key = fields[.secWebSocketKey],
             key.utf8.count == 24
@@ -87,7 +88,8 @@ final class TunnelGate: ChannelInboundHandler, RemovableChannelHandler {
 
     private func refuse(_ context: ChannelHandlerContext, _ problem: Problem) {
         let body = problem.json.text
-        var text = "HTTP/1.1 \(problem.code.status) \(problem.code.status == 401 ? "Unauthorized" : "Refused")\r\n"
+        var text =
+            "HTTP/1.1 \(problem.code.status) \(problem.code.status == 401 ? "Unauthorized" : "Refused")\r\n"
         text += "Content-Type: \(Problem.mediaType)\r\nContent-Length: \(body.utf8.count)\r\n"
         text += "Connection: close\r\n\r\n\(body)"
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
@@ -134,7 +136,8 @@ final class TunnelGate: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Writes bytes past everything that makes HTTP of them.
     private func write(_ context: ChannelHandlerContext, _ text: String) -> EventLoopFuture<Void>? {
-        guard let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+        guard
+            let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
         else { return nil }
         return encoder.writeAndFlush(NIOAny(ByteBuffer(string: text)))
     }

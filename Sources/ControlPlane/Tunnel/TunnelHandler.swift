@@ -79,7 +79,8 @@ final class TunnelHandler: ChannelInboundHandler {
             context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
         case .connectionClose:
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            let echo = NIOWebSocket.WebSocketFrame(fin: true, opcode: .connectionClose, data: frame.unmaskedData)
+            let echo = NIOWebSocket.WebSocketFrame(
+                fin: true, opcode: .connectionClose, data: frame.unmaskedData)
             context.writeAndFlush(wrapOutboundOut(echo)).whenComplete { _ in
                 bound.value.close(promise: nil)
             }

@@ -94,7 +94,8 @@ extension HostEvent {
             previousHash: bytes(hexadecimal: record.previous) ?? [],
             happened: event.time.milliseconds, session: event.session ?? "", account: event.account ?? "",
             sourceAddress: event.source?.address ?? "", method: method, proof: proof,
-            reason: (kind == .other ? event.kind.rawValue + (event.reason.map { ": \($0)" } ?? "") : event.reason)
+            reason: (kind == .other
+                ? event.kind.rawValue + (event.reason.map { ": \($0)" } ?? "") : event.reason)
                 ?? "")
     }
 }

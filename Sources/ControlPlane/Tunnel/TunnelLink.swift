@@ -86,7 +86,8 @@ final class TunnelLink: Sendable {
     }
 
     func send(_ message: RPCMessage) {
-        let frame = NIOWebSocket.WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(bytes: message.encoded))
+        let frame = NIOWebSocket.WebSocketFrame(
+            fin: true, opcode: .text, data: ByteBuffer(bytes: message.encoded))
         channel.writeAndFlush(frame, promise: nil)
     }
 

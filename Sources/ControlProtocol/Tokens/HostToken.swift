@@ -134,7 +134,7 @@ public struct HostToken: Sendable, Hashable {
         }
     }
 
-    private static func sign(_ header: JSONValue, _ claims: JSONValue, by key: HostKey)
+    static func sign(_ header: JSONValue, _ claims: JSONValue, by key: HostKey)
         throws(ControlProtocolError) -> String
     {
         let signed = [header, claims].map { Base64URL.encode(Array($0.text.utf8)) }.joined(separator: ".")

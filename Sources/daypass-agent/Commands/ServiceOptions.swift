@@ -66,7 +66,14 @@ struct ServiceOptions: ParsableArguments {
                 host.sshdBinary, "--config-folder", host.configFolder, "--state-folder", host.stateFolder,
                 "--runtime-folder", host.runtimeFolder,
             ], say: Terminal.note)
-        var parts: [any ServicePart] = [drift]
+        let grants = GrantPart(
+            layout: host.layout, program: "/proc/self/exe",
+            arguments: [
+                "grants", "sweep", "--sshd-config", host.sshdConfig, "--sshd-binary", host.sshdBinary,
+                "--config-folder", host.configFolder, "--state-folder", host.stateFolder, "--runtime-folder",
+                host.runtimeFolder,
+            ], say: Terminal.note)
+        var parts: [any ServicePart] = [drift, grants]
         if let account = AuthorizeSocket.account(authorizeAccount) {
             parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account, say: Terminal.note))
         }

@@ -28,7 +28,7 @@ struct StartCommand: ParsableCommand {
         let first = try read()
         let name = try first.hostName() ?? hostName()
         let part = try TunnelPart(
-            operations: NoOperations(agentVersion: agentVersion, hostName: name), say: Terminal.note,
+            operations: Provisioner(service.host.provisioning), say: Terminal.note,
             debug: configuration.debug
         ) { () throws(AgentError) in try read().tunnelSettings(machine: hostName()) }
         let labels = try first.labels()
@@ -36,7 +36,9 @@ struct StartCommand: ParsableCommand {
             configuration.debug("labels: \(labels.joined(separator: ", ").escapedForTerminal)")
         }
         if try first.dryRun() { Terminal.note("dry-run: operations are said, not done") }
-        try service.run(host: try first.hostID() ?? name, with: [
+        try service.run(
+            host: try first.hostID() ?? name,
+            with: [
                 part,
                 RecordSender(
                     part, files: RecordFiles(folder: service.host.layout.sessions), say: Terminal.note),

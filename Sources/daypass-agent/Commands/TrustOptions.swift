@@ -111,6 +111,8 @@ struct TrustOptions: ParsableArguments {
     var sessionProgram = "/usr/local/libexec/daypass/daypass-session"
     @Option(help: ArgumentHelp("The account that --online-check runs as.", valueName: "name"))
     var authorizeAccount = "daypass-authorize"
+    @Flag(help: "Makes sshd read the keys of grants too, beside those that it reads today.")
+    var grants = false
     @Flag(help: "Takes the keys of an administrator's own TrustedUserCAKeys into ours.")
     var adoptCAKeys = false
     @Flag(help: "Takes what an administrator's own RevokedKeys revokes into our list.")
@@ -147,6 +149,9 @@ struct TrustOptions: ParsableArguments {
                 program: sessionProgram, account: try authorizeAccount(LoginAccounts(files)))
             try check.checkProgram()
             settings.onlineCheck = check
+        }
+        if grants {
+            settings.keyFiles = try TrustPlanner.keyFiles(withGrantsOf: layout, host: files, sshd: sshd)
         }
         settings.adoptsAuthorities = adoptCAKeys
         settings.adoptsRevocations = adoptRevocations

@@ -101,7 +101,8 @@ struct Hosts: ParsableCommand {
 }
 
 struct HostsList: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the hosts, and how their agents are.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the hosts, and how their agents are.")
 
     @OptionGroup var format: FormatOptions
 

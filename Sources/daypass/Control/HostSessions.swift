@@ -65,7 +65,9 @@ struct HostSessions: AsyncParsableCommand {
         var last = events.first?.index
         while true {
             try await Task.sleep(nanoseconds: Self.pollNanoseconds)
-            let fresh = try await read(state, limit: Self.maximumLimit).filter { $0.index > last ?? 0 || last == nil }
+            let fresh = try await read(state, limit: Self.maximumLimit).filter {
+                $0.index > last ?? 0 || last == nil
+            }
             show(fresh.reversed(), heading: false)
             last = fresh.first?.index ?? last
         }
@@ -77,7 +79,8 @@ struct HostSessions: AsyncParsableCommand {
         if let user { query += "&who=\(Self.quote(user))" }
         if alerts { query += "&alerts=true" }
         if let since {
-            query += "&since=\(millisecondsNow().subtractingClamped(try parseTimeSpan(since, field: "--since") * 1_000))"
+            query +=
+                "&since=\(millisecondsNow().subtractingClamped(try parseTimeSpan(since, field: "--since") * 1_000))"
         }
         let answer = try await state.ask("GET", "/v1/host-sessions\(query)")
         return try (answer["items"]?.array ?? []).map { try HostEventInfo(json: $0) }

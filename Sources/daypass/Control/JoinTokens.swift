@@ -39,7 +39,8 @@ struct JoinTokenCreate: AsyncParsableCommand {
 
     func run() async throws {
         let wish = JoinTokenInfo(
-            hostPattern: name, labels: try parseLabels(labels), lifetime: try parseTimeSpan(expires, field: "--expires"))
+            hostPattern: name, labels: try parseLabels(labels),
+            lifetime: try parseTimeSpan(expires, field: "--expires"))
         let state = try ClientState()
         let answer = try JoinTokenInfo(json: try await state.ask("POST", "/v1/join-tokens", wish.json))
         guard let token = answer.token else {

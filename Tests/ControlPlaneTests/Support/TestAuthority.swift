@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
+import ControlPlane
 import ControlProtocol
+import Logging
 import SSHWire
 
 /// An authority in memory with real keys: alice deploys to web1, admin administers.
@@ -60,6 +62,17 @@ struct TestAuthority {
     /// The authority as it is after its process died and started again.
     func reopened() async throws -> AccessAuthority {
         try await Self.open(ledger, directory, signer, clock)
+    }
+
+    /// The hosts that have joined, of whom nothing is kept but what the log has.
+    func fleet() async throws -> Fleet {
+        try await Fleet(authority, store: InMemoryFleetStore { [ledger] in await ledger.kept.entries })
+    }
+
+    func hub(limits: RequestLimits, logger: Logger) async throws -> TunnelHub {
+        TunnelHub(
+            try await fleet(), names: ["127.0.0.1", "localhost"], limits: limits, metrics: PlaneMetrics(),
+            logger: logger)
     }
 
     /// A session, as somebody has one after logging in.
