@@ -100,6 +100,25 @@ struct LogEntryTests {
                 }
             }
         }
+        + [UInt64(0), 1_795_239_000].map { until in
+            Case(name: "request granted until \(until)") {
+                .request(
+                    RequestRecord(
+                        request: "0f1e", session: "s1", sourceAddress: "192.0.2.1",
+                        policyDigest: [UInt8](repeating: 5, count: 32),
+                        grantedUntil: UnixTime(seconds: until),
+                        text: "daypass approval\nreason disk full\n"))
+            }
+        }
+        + ApprovalRecord.Change.allCases.map { change in
+            Case(name: "request \(change.name)") {
+                .approval(
+                    ApprovalRecord(
+                        change: change, request: "0f1e", person: try Identity("alice@example.com"),
+                        session: "s1", sourceAddress: "", grantedUntil: sampleNow, text: "daypass approval\n",
+                        signature: [1, 2, 3], reason: "done"))
+            }
+        }
         + AuthorityRecord.Change.allCases.flatMap { change in
             AuthorityRole.allCases.map { role in
                 Case(name: "authority \(role.name) \(change)") {

@@ -69,7 +69,9 @@ final class AccessRule: Sendable {
         }
         (requiresReason, approval) = try mapping.requirements(zones, &remaining)
         if let value = mapping.value("break_glass") {
-            guard approval != nil else { throw value.refuse("the rule needs no approval that could be passed") }
+            guard approval != nil else {
+                throw value.refuse("the rule needs no approval that could be passed")
+            }
             breakGlass = try BreakGlass(value, zones: zones, remaining: &remaining)
         } else {
             breakGlass = nil

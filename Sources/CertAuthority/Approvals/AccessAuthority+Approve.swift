@@ -173,7 +173,8 @@ extension AccessAuthority {
                 ApprovalRecord(
                     change: change, request: ExactText(request.id), person: request.person,
                     session: ExactText(session), sourceAddress: ExactText(address?.description ?? ""),
-                    grantedUntil: UnixTime(seconds: 0), text: "", signature: [], reason: ExactText(end.reason)),
+                    grantedUntil: UnixTime(seconds: 0), text: "", signature: [], reason: ExactText(end.reason)
+                ),
                 requester: end.by)
         ]
         if let authority = issuer.signers[.user]?.publicKey {
@@ -182,7 +183,8 @@ extension AccessAuthority {
                     .revocation(
                         try RevocationRecord(
                             target: .serial(certificate.serial, authority: authority),
-                            expires: certificate.expires, reason: "the grant of request \(request.id) was revoked"),
+                            expires: certificate.expires,
+                            reason: "the grant of request \(request.id) was revoked"),
                         requester: end.by))
             }
         }
@@ -245,7 +247,8 @@ extension AccessAuthority {
         ApprovalRecord(
             change: change, request: ExactText(request.id), person: request.person,
             session: ExactText(session.id), sourceAddress: ExactText(address?.description ?? ""),
-            grantedUntil: change == .approved ? request.window?.until ?? UnixTime(seconds: 0) : UnixTime(seconds: 0),
+            grantedUntil: change == .approved
+                ? request.window?.until ?? UnixTime(seconds: 0) : UnixTime(seconds: 0),
             text: ExactText(text), signature: signature, reason: ExactText(reason))
     }
 }

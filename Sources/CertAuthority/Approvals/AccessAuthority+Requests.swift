@@ -29,7 +29,9 @@ extension AccessAuthority {
             switch try meantHosts(wish, policy, session, address, now) {
             case .refused(let decision, let host):
                 try await record(
-                    draft(decision, try plainWish(wish, host, session), hostID: host, session, address, policy.digest))
+                    draft(
+                        decision, try plainWish(wish, host, session), hostID: host, session, address,
+                        policy.digest))
                 return .refused(decision)
             case .meant(let found): meant = found
             }
@@ -37,7 +39,9 @@ extension AccessAuthority {
                 let decision = AccessDecision(verdict: .denied, rule: meant.rule, reasons: [reason])
                 let host = meant.hosts.first ?? ""
                 try await record(
-                    draft(decision, try plainWish(wish, host, session), hostID: host, session, address, policy.digest))
+                    draft(
+                        decision, try plainWish(wish, host, session), hostID: host, session, address,
+                        policy.digest))
                 return .refused(decision)
             }
             if wish.wantsSudo, !policy.givesSudo(rule: meant.rule) {
@@ -50,13 +54,15 @@ extension AccessAuthority {
             if wish.isBreakGlass {
                 guard let allowed = meant.breakGlass else {
                     return try await refuse(
-                        "the policy lets you pass rule \(meant.rule) only with approval: ask without --break-glass")
+                        "the policy lets you pass rule \(meant.rule) only with approval: ask without --break-glass"
+                    )
                 }
                 longest = allowed
             }
             let duration = wish.duration ?? longest
             guard duration <= longest else {
-                return try await refuse("for \(spell(duration)): rule \(meant.rule) grants \(spell(longest)) at most")
+                return try await refuse(
+                    "for \(spell(duration)): rule \(meant.rule) grants \(spell(longest)) at most")
             }
             var request = GrantRequest(
                 id: newSessionID(), person: session.person.identity, hosts: meant.hosts, login: wish.login,
@@ -173,7 +179,8 @@ extension AccessAuthority {
             }
             guard !found.isEmpty else {
                 throw CertAuthorityError(
-                    .notFound, "no host has these labels", hint: "daypass status lists those that you may reach")
+                    .notFound, "no host has these labels",
+                    hint: "daypass status lists those that you may reach")
             }
             return found.sorted { $0.id < $1.id }
         }

@@ -143,7 +143,8 @@ public struct GrantRequest: Sendable, Hashable {
 
     public init(
         id: String, person: Identity, hosts: [String], login: String, wantsSudo: Bool,
-        permissions: Set<Permission>, forceCommand: String?, key: PublicKey?, duration: UInt64, reason: String,
+        permissions: Set<Permission>, forceCommand: String?, key: PublicKey?, duration: UInt64,
+        reason: String,
         ticket: String?, rule: String, isBreakGlass: Bool, created: UnixTime, expires: UnixTime
     ) {
         self.id = id
@@ -167,7 +168,8 @@ public struct GrantRequest: Sendable, Hashable {
     func asksTheSame(as other: GrantRequest) -> Bool {
         let one = GrantRequest(
             id: other.id, person: person, hosts: hosts, login: login, wantsSudo: wantsSudo,
-            permissions: permissions, forceCommand: forceCommand, key: key, duration: duration, reason: reason,
+            permissions: permissions, forceCommand: forceCommand, key: key, duration: duration,
+            reason: reason,
             ticket: ticket, rule: rule, isBreakGlass: isBreakGlass, created: other.created,
             expires: other.expires)
         return one.text(origin: "") == other.text(origin: "")

@@ -38,7 +38,8 @@ public struct GrantWish: Sendable {
             guard (1...ManagedHost.maximumNames).contains(labels.count) else {
                 throw CertAuthorityError(
                     .invalidRequest,
-                    "labels: \(labels.count), 1 to \(ManagedHost.maximumNames) expected where no host is named")
+                    "labels: \(labels.count), 1 to \(ManagedHost.maximumNames) expected where no host is named"
+                )
             }
         }
         try checkText(login, field: "login", maximumBytes: AccessRequest.maximumAccountBytes)

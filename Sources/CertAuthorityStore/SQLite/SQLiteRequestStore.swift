@@ -139,7 +139,8 @@ struct StoredOutcome: Codable {
     /// Puts it into the request whose outcome it is.
     func apply(to request: inout GrantRequest) throws {
         if let from, let until {
-            request.window = GrantRequest.Window(from: UnixTime(seconds: from), until: UnixTime(seconds: until))
+            request.window = GrantRequest.Window(
+                from: UnixTime(seconds: from), until: UnixTime(seconds: until))
         }
         if let end {
             guard let status = GrantRequest.Status(rawValue: end.status), !status.isOpen else {

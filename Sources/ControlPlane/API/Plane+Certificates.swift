@@ -53,7 +53,8 @@ extension Plane {
     private func wish(_ message: CertificateWish) throws -> AccessWish {
         try AccessWish(
             host: message.host, login: message.login, key: message.key, lifetime: message.lifetime,
-            permissions: try message.permissions.map(permissions), forceCommand: message.forceCommand, reason: message.reason)
+            permissions: try message.permissions.map(permissions), forceCommand: message.forceCommand,
+            reason: message.reason)
     }
 
     func permissions(_ names: [String]) throws -> Set<Permission> {

@@ -13,7 +13,8 @@ extension Operation {
             query: paging + [
                 Query(
                     name: "scope", schema: .text(words: ["mine", "to-approve", "all"]),
-                    description: "One's own (the default), those that one may approve, or all that one may see.")
+                    description:
+                        "One's own (the default), those that one may approve, or all that one may see.")
             ], answer: .page("AccessRequest")),
         Operation(
             method: .post, path: "/v1/requests", name: "requestAccess",
@@ -32,7 +33,9 @@ extension Operation {
         Operation(
             method: .post, path: "/v1/requests/{id}/approve", name: "approve",
             summary: "Approves a request by a signature over its text.",
-            body: .object([Schema.need("signature", .text("SSHSIG, armoured, in the namespace approval.daypass."))]),
+            body: .object([
+                Schema.need("signature", .text("SSHSIG, armoured, in the namespace approval.daypass."))
+            ]),
             maximumBodyBytes: 32 << 10, isRemembered: true, answer: .json(.reference("AccessRequest")),
             problems: refusals + [.notFound, .conflict]),
         Operation(

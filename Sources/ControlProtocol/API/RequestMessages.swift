@@ -49,7 +49,8 @@ public struct NewAccessRequest: Sendable, Hashable {
         var members = JSONMembers()
         members.add("host", host)
         if !labels.isEmpty {
-            members.add("labels", .object(labels.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }))
+            members.add(
+                "labels", .object(labels.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }))
         }
         members.add("login", login)
         members.add("duration", duration.flatMap { Int64(exactly: $0) })
@@ -68,7 +69,8 @@ public struct NewAccessRequest: Sendable, Hashable {
         host = try fields.takeText("host")
         labels = try fields.takeLabels("labels")
         guard (host == nil) != labels.isEmpty else {
-            throw ControlProtocolError(.invalidValue, "access request: host or labels expected, one of the two")
+            throw ControlProtocolError(
+                .invalidValue, "access request: host or labels expected, one of the two")
         }
         login = try fields.needText("login")
         duration = try fields.takeNumber("duration", 1...Int64.max).map { UInt64($0) }

@@ -95,7 +95,8 @@ extension LogEntry.Event {
             "\(record.subject.name.lowercased().replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
         case .hostEvent(let record): "session-\(record.kind.name)"
         case .request(let record): record.grantedUntil.seconds == 0 ? "access-requested" : "break-glass"
-        case .approval(let record): record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
+        case .approval(let record):
+            record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
         }
     }
 
@@ -138,7 +139,8 @@ extension LogEntry.Event {
                 + (record.reason.isEmpty ? "" : "; \(record.reason.string.escapedForTerminal)")
         case .request(let record):
             // The lines behind authority and id say who wants what.
-            return record.text.string.split(separator: "\n").dropFirst(3).joined(separator: ", ").escapedForTerminal
+            return record.text.string.split(separator: "\n").dropFirst(3).joined(separator: ", ")
+                .escapedForTerminal
         case .approval(let record):
             return "request \(record.request.string) of \(record.person)".escapedForTerminal
                 + (record.grantedUntil.seconds == 0 ? "" : ", granted until \(record.grantedUntil)")

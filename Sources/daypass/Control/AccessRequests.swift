@@ -35,7 +35,8 @@ struct AccessRequests {
             digits.utf8.count >= Self.fewestDigits
         else {
             throw Failure(
-                ExitStatus.usage, "\(id.escapedForTerminal): \(Self.fewestDigits) to 32 hexadecimal digits expected",
+                ExitStatus.usage,
+                "\(id.escapedForTerminal): \(Self.fewestDigits) to 32 hexadecimal digits expected",
                 hint: "daypass requests lists them")
         }
         if digits.utf8.count == 32 {

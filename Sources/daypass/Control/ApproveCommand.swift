@@ -69,7 +69,8 @@ struct ApproveCommand: AsyncParsableCommand {
             ) { (bytes, algorithm) throws(SSHWireError) in try session.key.sign(bytes, with: algorithm) }
         }
         let candidates = try LoginKey.candidates(key, first: state.loginKey)
-        let signer = key == nil
+        let signer =
+            key == nil
             ? candidates.first { $0.publicKey.fingerprint == state.loginKey } : candidates.first
         guard let signer else {
             throw Failure(
@@ -117,12 +118,14 @@ struct RevokeGrantCommand: AsyncParsableCommand {
         let request = try await AccessRequests(state).find(id)
         guard request.status == "approved" else {
             throw Failure(
-                "request \(AccessRequests.short(request.id)) is \(request.status.escapedForTerminal), not granted")
+                "request \(AccessRequests.short(request.id)) is \(request.status.escapedForTerminal), not granted"
+            )
         }
         let query = reason.map { "?reason=\(percentEncoded($0))" } ?? ""
         let answer = try AccessRequestInfo(
             json: try await state.ask("DELETE", "/v1/requests/\(request.id)\(query)"))
-        Terminal.say("the grant of request \(AccessRequests.short(answer.id)) is \(answer.status.escapedForTerminal)")
+        Terminal.say(
+            "the grant of request \(AccessRequests.short(answer.id)) is \(answer.status.escapedForTerminal)")
     }
 }
 

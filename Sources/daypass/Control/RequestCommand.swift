@@ -22,7 +22,8 @@ struct RequestCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("label"),
-        help: ArgumentHelp("All hosts with this label, as they are now (repeatable).", valueName: "NAME=VALUE"))
+        help: ArgumentHelp(
+            "All hosts with this label, as they are now (repeatable).", valueName: "NAME=VALUE"))
     var labels: [String] = []
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The account.", valueName: "LOGIN"))
@@ -55,7 +56,8 @@ struct RequestCommand: AsyncParsableCommand {
     @Flag(help: "Wait until somebody has decided.")
     var wait = false
 
-    @Flag(help: "In an emergency: pass without approval, where the policy lets you. Somebody will look at it.")
+    @Flag(
+        help: "In an emergency: pass without approval, where the policy lets you. Somebody will look at it.")
     var breakGlass = false
 
     @OptionGroup var format: FormatOptions
@@ -80,7 +82,8 @@ struct RequestCommand: AsyncParsableCommand {
             for line in AccessRequests.lines(request) { Terminal.say(line) }
             if request.isBreakGlass {
                 Terminal.complain(
-                    "warning", "this is without approval: it is in the log, and stays open until somebody reviews it")
+                    "warning",
+                    "this is without approval: it is in the log, and stays open until somebody reviews it")
             }
         }
         if wait { request = try await requests.wait(for: request) }

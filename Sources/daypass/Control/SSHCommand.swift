@@ -32,7 +32,8 @@ struct SSHCommand: AsyncParsableCommand {
     @Flag(help: "Where somebody has to approve, ask for it, wait, and go on by itself.")
     var request = false
 
-    @Flag(help: "In an emergency: pass without approval, where the policy lets you. Somebody will look at it.")
+    @Flag(
+        help: "In an emergency: pass without approval, where the policy lets you. Somebody will look at it.")
     var breakGlass = false
 
     @Option(
@@ -107,7 +108,8 @@ struct SSHCommand: AsyncParsableCommand {
                     reason: reason, isBreakGlass: breakGlass))
             if breakGlass {
                 Terminal.complain(
-                    "warning", "this is without approval: it is in the log, and stays open until somebody reviews it")
+                    "warning",
+                    "this is without approval: it is in the log, and stays open until somebody reviews it")
             } else if Terminal.isWatched(STDERR_FILENO) {
                 Terminal.note("request \(made.id)")
             }

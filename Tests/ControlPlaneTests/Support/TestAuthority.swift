@@ -34,13 +34,14 @@ struct TestAuthority {
     let directory = TestDirectory()
     let signer: TestSigner
     let bindings: InMemoryIdentityBindings
+    let requests = TestRequestStore()
     let authority: AccessAuthority
 
     init(limits: AccessAuthority.Limits = .init(), policy: String = TestAuthority.policy) async throws {
         signer = try TestSigner()
         let clock = clock
         bindings = InMemoryIdentityBindings { UnixTime(seconds: clock.seconds) }
-        authority = try await Self.open(ledger, directory, signer, clock, bindings, limits, policy)
+        authority = try await Self.open(ledger, directory, signer, clock, bindings, limits, policy, requests)
         try await authority.set(
             try ManagedHost(id: "web1", names: ["web1.example.com"], labels: ["team": "infra"]),
             by: try Identity("setup"))
@@ -49,19 +50,20 @@ struct TestAuthority {
     static func open(
         _ ledger: TestLedger, _ directory: TestDirectory, _ signer: TestSigner, _ clock: TestClock,
         _ bindings: any IdentityBindings = InMemoryIdentityBindings(),
-        _ limits: AccessAuthority.Limits = .init(), _ policy: String = TestAuthority.policy
+        _ limits: AccessAuthority.Limits = .init(), _ policy: String = TestAuthority.policy,
+        _ requests: any RequestStore = InMemoryRequestStore()
     ) async throws -> AccessAuthority {
         let issuer = Issuer(
             policy: CAConfiguration(origin: "test.example").policy, ledger: ledger, signers: [.user: signer],
             clock: { clock.milliseconds }, randomBytes: SystemRandom.bytes)
         return try await AccessAuthority(
             issuer: issuer, directory: directory, policy: try AccessPolicy(yaml: policy, name: "policy"),
-            limits: limits, bindings: bindings)
+            limits: limits, bindings: bindings, requests: requests, origin: "test.example")
     }
 
     /// The authority as it is after its process died and started again.
-    func reopened() async throws -> AccessAuthority {
-        try await Self.open(ledger, directory, signer, clock)
+    func reopened(policy: String = TestAuthority.policy) async throws -> AccessAuthority {
+        try await Self.open(ledger, directory, signer, clock, bindings, .init(), policy, requests)
     }
 
     /// The hosts that have joined, of whom nothing is kept but what the log has.

@@ -38,9 +38,9 @@ struct TestPlane {
     /// Starts one for as long as `body` takes.
     static func with(
         _ limits: ServerConfiguration.Limits = generous, settings: PlaneServer.Settings = .init(),
-        _ body: (TestPlane) async throws -> Void
+        policy: String = TestAuthority.policy, _ body: (TestPlane) async throws -> Void
     ) async throws {
-        let parts = try await TestAuthority()
+        let parts = try await TestAuthority(policy: policy)
         let folder = try TemporaryFolder()
         let identity = try ServerIdentity(
             folder: folder.path, names: ["127.0.0.1", "localhost"], at: Date())
