@@ -81,6 +81,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -214,6 +215,8 @@ let package = Package(
         .executable(name: "daypass-session", targets: ["daypass-session"]),
     ]
     package.targets.first { $0.name == "FuzzTargets" }?.dependencies.append("Agent")
+    package.targets.first { $0.name == "CommandSupport" }?.dependencies.append("CLinux")
+    package.targets.first { $0.name == "InteropTests" }?.dependencies += ["daypass-agent", "daypass-session"]
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),

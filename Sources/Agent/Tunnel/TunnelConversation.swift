@@ -12,8 +12,8 @@ struct TunnelConversation: Sendable {
         case send(RPCMessage)
         /// The server asks for an operation; without an id nobody waits for the answer.
         case call(RPCID?, TunnelCall)
-        /// The server knows now who we are; said once a connection.
-        case registered
+        /// The server knows now who we are, and said this to it; once a connection.
+        case registered(JSONValue)
         /// One of our own requests was answered.
         case answered(ticket: UInt64, Result)
         /// The connection is of no use any more.
@@ -149,12 +149,15 @@ struct TunnelConversation: Sendable {
         switch request.purpose {
         case .own(let ticket): return [.answered(ticket: ticket, result)]
         case .setClientID:
-            if case .refused(let error) = result {
+            switch result {
+            case .refused(let error):
                 return [.giveUp("setClientId was refused: \(error.message.escapedForTerminal)")]
+            case .late: return []
+            case .result(let value):
+                guard !isRegistered else { return [] }
+                isRegistered = true
+                return [.registered(value)]
             }
-            guard !isRegistered else { return [] }
-            isRegistered = true
-            return [.registered]
         }
     }
 }

@@ -178,7 +178,7 @@ extension TunnelPart {
             switch action {
             case .send(let message): send(.text, message.encoded)
             case .call(let id, let call): begin(call, id, at: now)
-            case .registered:
+            case .registered(let answer):
                 announce("tunnel: connected to \(settings.url)")
                 tidiesAt = now &+ 2_000_000_000
                 if talk.conversation.dialect == .daypass {
@@ -189,6 +189,7 @@ extension TunnelPart {
                     send(Tunnel.state, state.value) { [debug] in
                         debug("tunnel: state: \($0.isResult ? "taken" : "not taken")")
                     }
+                    onRegistered?(answer)
                 }
             case .answered(let ticket, let result):
                 switch result {

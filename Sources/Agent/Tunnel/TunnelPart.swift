@@ -76,6 +76,8 @@ public final class TunnelPart: ServicePart {
     var queued: [(ticket: UInt64, method: String, params: JSONValue)] = []
     var completions: [UInt64: (Reply) -> Void] = [:]
     var nextTicket: UInt64 = 0
+    /// Called with the server's answer to setClientId, once a connection (`daypass.v1` only).
+    var onRegistered: ((JSONValue) -> Void)?
     var random = SystemRandomNumberGenerator()
     /// When memory is given back that a new connection took and does not need any more.
     var tidiesAt: UInt64?
@@ -107,6 +109,12 @@ public final class TunnelPart: ServicePart {
         (self.read, self.operations, self.say, self.debug) = (read, operations, say, debug)
         resolver = try Workers(threads: 2, waiting: 0)
         workers = try Workers(threads: Self.maximumOperations, waiting: Self.maximumWaiting)
+    }
+
+    /// True when requests can go at once.
+    var isOpen: Bool {
+        guard case .open(let talk) = connection else { return false }
+        return talk.conversation.isRegistered
     }
 
     // MARK: The agent's loop

@@ -134,7 +134,7 @@ public enum RPCID: Sendable, Hashable {
 }
 
 /// Why a request was not done (JSON-RPC 2.0, section 5.1).
-public struct RPCError: Sendable, Hashable {
+public struct RPCError: Error, Sendable, Hashable {
     /// The codes that JSON-RPC gives a meaning.
     public enum Code: Int64, Sendable {
         case parseError = -32_700

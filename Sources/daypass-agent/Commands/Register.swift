@@ -79,7 +79,7 @@ struct RegisterCommand: ParsableCommand {
         layer.set(.labels, labels.isEmpty ? nil : labels)
         layer.set(.fingerprint, fingerprint)
         layer.set(.insecureTransport, insecureTransport ? "true" : nil)
-        let settings = try configuration.load(layer)
+        let settings = try configuration.load(layer, mayBeMissing: true)
         let isPosted = server != nil || url != nil
         if isPosted, !force, try SystemFiles().kind(configuration.path) != nil {
             throw Failure(

@@ -36,6 +36,12 @@ struct StartCommand: ParsableCommand {
             configuration.debug("labels: \(labels.joined(separator: ", ").escapedForTerminal)")
         }
         if try first.dryRun() { Terminal.note("dry-run: operations are said, not done") }
-        try service.run(host: try first.hostID() ?? name, with: [part])
+        try service.run(
+            host: try first.hostID() ?? name,
+            with: [
+                part,
+                RecordSender(
+                    part, files: RecordFiles(folder: service.host.layout.sessions), say: Terminal.note),
+            ])
     }
 }

@@ -28,12 +28,15 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The settings, those of `arguments` before all others.
     ///
+    /// - Parameter mayBeMissing: the file is yet to be written.
     /// - Throws: `.notFound` when the file that was named isn't there; the default one need not be.
-    func load(_ arguments: SettingLayer = SettingLayer()) throws(AgentError) -> AgentConfiguration {
+    func load(
+        _ arguments: SettingLayer = SettingLayer(), mayBeMissing: Bool = false
+    ) throws(AgentError) -> AgentConfiguration {
         var layers = [arguments, SettingLayer(environment: environment)]
         if let file = try SystemFiles().read(path, maximumBytes: FlatYAML.maximumBytes) {
             layers.append(try SettingLayer(file: path, parsing: file.bytes))
-        } else if config != nil {
+        } else if config != nil, !mayBeMissing {
             throw AgentError(.notFound, "\(path.escapedForTerminal): there is no such file")
         }
         let configuration = AgentConfiguration(layers)
