@@ -22,6 +22,8 @@ struct Daypass: AsyncParsableCommand {
             CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self, Login.self, Logout.self,
             Status.self, SSHCommand.self, CertificateCommand.self, SSHConfigCommand.self, Policy.self,
             Keys.self, APIKeys.self, IdentitiesCommand.self, Hosts.self, HostSessions.self, Logins.self,
+            RequestCommand.self, RequestsCommand.self, ApproveCommand.self, DenyCommand.self, WithdrawCommand.self,
+            RevokeGrantCommand.self, ReviewsCommand.self,
         ])
 
     static func main() async {

@@ -54,7 +54,8 @@ struct Serve: AsyncParsableCommand {
         let sources = try SignInSources(settings, home: home, bindings: bindings)
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
-            providers: sources.providers, workloads: sources.workloads, bindings: bindings)
+            providers: sources.providers, workloads: sources.workloads, bindings: bindings,
+            requests: SQLiteRequestStore(ledger), origin: opened.configuration.origin)
         let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
         let metrics = PlaneMetrics()
         let hub = TunnelHub(
@@ -82,6 +83,7 @@ struct Serve: AsyncParsableCommand {
                 use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
+            GrantSweep(authority),
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(

@@ -50,7 +50,7 @@ public enum AccessOutcome: Sendable {
 extension AccessAuthority {
     /// Decides over a wish, records the answer, and issues the certificate that policy gives.
     ///
-    /// A certificate never outlives the session that asked for it.
+    /// A certificate never outlives the session that asked for it, nor the grant that it needs.
     public func issue(
         _ wish: AccessWish, for session: LoginSession, from address: IPAddress?
     ) async throws(CertAuthorityError) -> AccessOutcome {
@@ -62,15 +62,17 @@ extension AccessAuthority {
                 draft(decision, wish, hostID: wish.host, session, address, policy.digest))
             return .refused(decision)
         }
-        let decision =
+        let (decision, approved): (AccessDecision, GrantRequest?) =
             if let reason = addressRefusal(session, from: address) {
-                AccessDecision(verdict: .denied, rule: nil, reasons: [reason])
-            } else { policy.decide(request(wish, host, session.person, address, now)) }
+                (AccessDecision(verdict: .denied, rule: nil, reasons: [reason]), nil)
+            } else { decide(request(wish, host, session.person, address, now), policy) }
         guard case .allowed(let grant) = decision.verdict else {
             try await record(draft(decision, wish, hostID: host.id, session, address, policy.digest))
             return .refused(decision)
         }
-        let left = session.expires.seconds > now.seconds ? session.expires.seconds - now.seconds : 0
+        // It outlives neither the session nor what was approved.
+        let end = min(session.expires, approved?.window?.until ?? .forever)
+        let left = end.seconds > now.seconds ? end.seconds - now.seconds : 0
         let request = try IssuanceRequest(
             key: wish.key, subject: .user(grant.options), identity: session.person.identity,
             principals: grant.principals, lifetime: min(grant.lifetime, max(left, 1)),
@@ -80,6 +82,7 @@ extension AccessAuthority {
             after: [draft(decision, wish, hostID: host.id, session, address, policy.digest)])
         switch outcomes.first {
         case .issued(let certificate, let index):
+            if let approved { try await note(certificate, under: approved) }
             try checkStanding(policy, host, session)
             return .issued(certificate, index: index, host: host, rule: decision.rule ?? "")
         case .refused(let reasons):
@@ -131,7 +134,7 @@ extension AccessAuthority {
             reason: wish.reason)
     }
 
-    private func unknownHost(_ name: String) -> AccessDecision {
+    func unknownHost(_ name: String) -> AccessDecision {
         AccessDecision(
             verdict: .denied, rule: nil,
             reasons: [
@@ -139,7 +142,7 @@ extension AccessAuthority {
             ])
     }
 
-    private func draft(
+    func draft(
         _ decision: AccessDecision, _ wish: AccessWish, hostID: String, _ session: LoginSession,
         _ address: IPAddress?, _ digest: [UInt8]
     ) -> LedgerDraft {

@@ -39,6 +39,11 @@ public final class AccessAuthority: Sendable {
     public let workloads: [String: any WorkloadProvider]
     let state: Mutex<State>
     let directory: any Directory
+    let requestStore: any RequestStore
+    /// Requests for approval, as the store has them.
+    let book: GrantBook
+    /// The authority's name, which approvals are signed for.
+    public let origin: String
     let bindings: any IdentityBindings
     let issuer: Issuer
     let limits: Limits
@@ -50,16 +55,22 @@ public final class AccessAuthority: Sendable {
     /// Sessions that have expired are removed from it, and so are those whose key was: where the process died between
     /// the removal of a key and the end of its sessions, the end is recorded now.
     ///
-    /// - Parameter bindings: whose each identity is; what the providers bind to.
+    /// - Parameters:
+    ///   - bindings: whose each identity is; what the providers bind to.
+    ///   - requests: where requests for approval are kept.
+    ///   - origin: the authority's name, the log's too: an approval is good for one authority.
     public init(
         issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits(),
         providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = [],
-        bindings: any IdentityBindings = InMemoryIdentityBindings()
+        bindings: any IdentityBindings = InMemoryIdentityBindings(),
+        requests: any RequestStore = InMemoryRequestStore(), origin: String
     ) async throws(CertAuthorityError) {
         self.issuer = issuer
         self.directory = directory
         self.limits = limits
         self.bindings = bindings
+        requestStore = requests
+        self.origin = origin
         signIns = PendingSignIns(randomBytes: issuer.randomBytes)
         self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
         self.workloads = Dictionary(workloads.map { ($0.name, $0) }) { first, _ in first }
@@ -82,6 +93,8 @@ public final class AccessAuthority: Sendable {
                 },
             startedAt: milliseconds)
         self.state = Mutex(state)
+        let keptRequests = try await requests.requests()
+        book = GrantBook(keptRequests, sweptAt: now)
         for session in lost {
             try await record(
                 .login(
@@ -90,6 +103,10 @@ public final class AccessAuthority: Sendable {
         }
         let keptIDs = Set(kept.map(\.id))
         try await directory.removeSessions(all.map(\.id).filter { !keptIDs.contains($0) })
+        // Where the process died before it could record how a request ended.
+        for var request in keptRequests where request.end?.isRecorded == false {
+            try await recordEnd(&request, session: "", from: nil)
+        }
     }
 
     /// Sessions whose key is gone, and the others.

@@ -29,7 +29,7 @@ extension AccessPolicy {
         case .needsApproval(let index):
             return AccessDecision(
                 verdict: .needsApproval, rule: rules[index].name,
-                reasons: ["rule \(rules[index].name) needs an approval: ask for one with daypass request"])
+                reasons: [approvalReason(index, request)])
         case .needsLogin(let index):
             return AccessDecision(
                 verdict: .needsLogin, rule: rules[index].name, reasons: loginReasons(index, request, facts))
@@ -52,6 +52,14 @@ extension AccessPolicy {
                 + ". _ - expected"
             return AccessDecision(verdict: .denied, rule: nil, reasons: [reason])
         }
+    }
+
+    /// Who has to approve, and how to ask them.
+    private func approvalReason(_ index: Int, _ request: borrowing AccessRequest) -> String {
+        let (rule, login) = (rules[index], String(request.login.prefix(AccessRequest.maximumAccountBytes)))
+        let need = rule.approval?.words ?? "an approval"
+        return "rule \(rule.name) needs \(need): daypass request \(request.host.id) --login "
+            + "\(login.escapedForTerminal) --reason WHY"
     }
 
     /// Who hasn't said who they are learns nothing of hosts and rules.

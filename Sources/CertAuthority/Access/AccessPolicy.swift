@@ -21,7 +21,9 @@ public struct AccessPolicy: Sendable {
     public var warnings: [AccessPolicyWarning] { lint() }
 
     let rules: [AccessRule]
-    private let administrators: CriteriaBlock?
+    let administrators: CriteriaBlock?
+    /// Who may pass without the approval of rules that have no `break_glass` of their own.
+    let breakGlass: BreakGlass?
 
     /// The largest file, in bytes: 1,000 rules of a kilobyte.
     public static let maximumBytes = 1 << 20
@@ -73,6 +75,10 @@ public struct AccessPolicy: Sendable {
                 throw value.refuse("\(criterion.name): who administers asks for no host, account or key")
             }
             return block
+        }
+        breakGlass = try root.value("break_glass").map { value throws(CertAuthorityError) in
+            var remaining = Self.maximumCriteria
+            return try BreakGlass(value, zones: zones, remaining: &remaining)
         }
         var rules: [AccessRule] = []
         var names: Set<ExactText> = []

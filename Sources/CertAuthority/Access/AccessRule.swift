@@ -25,7 +25,10 @@ final class AccessRule: Sendable {
     let allow: CriteriaBlock?
     let deny: CriteriaBlock?
     let requiresReason: Bool
-    let requiresApproval: Bool
+    /// Nil where nobody has to approve.
+    let approval: ApprovalTerms?
+    /// Nil where the policy's own counts.
+    let breakGlass: BreakGlass?
     let terms: CertificateTerms
     /// What a person reads who is allowed; made once.
     let allowedReasons: [String]
@@ -61,10 +64,16 @@ final class AccessRule: Sendable {
             }
             logins = []
         }
-        for key in ["requires", "certificate"] where allow == nil {
+        for key in ["requires", "certificate", "break_glass"] where allow == nil {
             if let value = mapping.value(key) { throw value.refuse("a rule without allow gives nothing") }
         }
-        (requiresReason, requiresApproval) = try mapping.requirements()
+        (requiresReason, approval) = try mapping.requirements(zones, &remaining)
+        if let value = mapping.value("break_glass") {
+            guard approval != nil else { throw value.refuse("the rule needs no approval that could be passed") }
+            breakGlass = try BreakGlass(value, zones: zones, remaining: &remaining)
+        } else {
+            breakGlass = nil
+        }
         terms =
             if var terms = try mapping.mapping("certificate") { try CertificateTerms(&terms) } else {
                 try CertificateTerms()
@@ -72,6 +81,8 @@ final class AccessRule: Sendable {
         try mapping.finish()
         allowedReasons = ["allowed by rule \(name)"]
     }
+
+    var requiresApproval: Bool { approval != nil }
 
     private static func logins(_ value: YAMLValue) throws(CertAuthorityError) -> [Login] {
         var logins: [Login] = []
@@ -158,10 +169,16 @@ extension YAMLMapping {
         return try CriteriaBlock(value, allows: key == "allow", zones: zones, remaining: &remaining)
     }
 
-    fileprivate mutating func requirements() throws(CertAuthorityError) -> (reason: Bool, approval: Bool) {
-        guard var mapping = try mapping("requires") else { return (false, false) }
-        let requirements = (try mapping.bool("reason") ?? false, try mapping.bool("approval") ?? false)
+    fileprivate mutating func requirements(
+        _ zones: TimeZoneDatabase, _ remaining: inout Int
+    ) throws(CertAuthorityError) -> (reason: Bool, approval: ApprovalTerms?) {
+        guard var mapping = try mapping("requires") else { return (false, nil) }
+        let reason = try mapping.bool("reason") ?? false
+        var approval: ApprovalTerms?
+        if let value = mapping.value("approval") {
+            approval = try ApprovalTerms.read(value, zones: zones, remaining: &remaining)
+        }
         try mapping.finish()
-        return requirements
+        return (reason, approval)
     }
 }

@@ -18,6 +18,8 @@ extension LogEntry {
         case login = 7
         case change = 8
         case hostEvent = 9
+        case request = 10
+        case approval = 11
     }
 
     /// What an entry is about, without parsing it; nil for what is none.
@@ -67,6 +69,12 @@ extension LogEntry {
             record.write(to: &writer)
         case .hostEvent(let record):
             writeHead(.hostEvent, to: &writer)
+            record.write(to: &writer)
+        case .request(let record):
+            writeHead(.request, to: &writer)
+            record.write(to: &writer)
+        case .approval(let record):
+            writeHead(.approval, to: &writer)
             record.write(to: &writer)
         }
         guard writer.bytes.count <= Self.maximumBytes else {
@@ -129,6 +137,8 @@ extension LogEntry {
                 case .login: .login(try LoginRecord(from: &reader))
                 case .change: .change(try ChangeRecord(from: &reader))
                 case .hostEvent: .hostEvent(try HostEventRecord(from: &reader))
+                case .request: .request(try RequestRecord(from: &reader))
+                case .approval: .approval(try ApprovalRecord(from: &reader))
                 }
             try reader.finish("log entry")
         } catch let error as SSHWireError {

@@ -34,6 +34,10 @@ public struct LogEntry: Sendable, Hashable {
         indirect case change(ChangeRecord)
         /// A host reported something of a session.
         indirect case hostEvent(HostEventRecord)
+        /// Somebody asked for access that others have to approve.
+        indirect case request(RequestRecord)
+        /// Somebody approved, refused or took back what was asked for.
+        indirect case approval(ApprovalRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

@@ -63,6 +63,14 @@ public struct LedgerDraft: Sendable {
         LedgerDraft(content: .event(.hostEvent(record), requester: requester))
     }
 
+    public static func request(_ record: RequestRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.request(record), requester: requester))
+    }
+
+    public static func approval(_ record: ApprovalRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.approval(record), requester: requester))
+    }
+
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
     /// - Throws: what ``SerialSequence/next(at:millisecond:)`` throws, and `.invalidRequest` for what no certificate can hold.

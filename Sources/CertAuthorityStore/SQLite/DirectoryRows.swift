@@ -80,6 +80,31 @@ extension Row {
         }
     }
 
+    func grantRequest() throws -> GrantRequest {
+        try undamaged("access_requests") {
+            var request = GrantRequest(
+                id: try text("id"), person: try Identity(try text("person")),
+                hosts: try json("hosts", as: [String].self), login: try text("login"),
+                wantsSudo: try decode(Bool.self, forColumn: "sudo"),
+                permissions: Set(
+                    try json("permissions", as: [String].self).map { name in
+                        guard let permission = Permission(rawValue: name) else {
+                            throw CertAuthorityError(.storeDamaged, "permission \(name) is not known")
+                        }
+                        return permission
+                    }),
+                forceCommand: try optionalText("force_command"),
+                key: try decode(Data?.self, forColumn: "key").map { try PublicKey(encoded: Array($0)) },
+                duration: UInt64(bitPattern: try decode(Int64.self, forColumn: "duration")),
+                reason: try text("reason"), ticket: try optionalText("ticket"), rule: try text("rule"),
+                isBreakGlass: try decode(Bool.self, forColumn: "break_glass"), created: try time("created"),
+                expires: try time("expires"))
+            request.approvals = try json("approvals", as: [StoredApproval].self).map { try $0.approval }
+            try json("outcome", as: StoredOutcome.self).apply(to: &request)
+            return request
+        }
+    }
+
     /// Text that is kept as bytes.
     private func bytes(_ column: String) throws -> String {
         String(decoding: try decode(Data.self, forColumn: column), as: UTF8.self)

@@ -16,11 +16,12 @@ enum Schema {
     static let identityBindings = "3: identity bindings"
     static let apiKeys = "4: API keys"
     static let fleet = "5: join tokens, hosts' agents, their reports"
+    static let requests = "6: requests for approval"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
         "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
-        "join_tokens", "enrolled_hosts", "record_places",
+        "join_tokens", "enrolled_hosts", "record_places", "access_requests",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -157,6 +158,31 @@ enum Schema {
                     ) STRICT;
                     CREATE INDEX host_events_by_host ON host_events (host, entry);
                     CREATE INDEX host_events_by_session ON host_events (session, entry);
+                    """)
+        }
+        migrator.registerMigration(requests) { db in
+            // What was asked for never changes; approvals and what became of it are JSON, read and written whole.
+            try db.execute(
+                sql: """
+                    CREATE TABLE access_requests (
+                        id TEXT PRIMARY KEY,
+                        person TEXT NOT NULL,
+                        hosts TEXT NOT NULL,
+                        login TEXT NOT NULL,
+                        sudo INTEGER NOT NULL,
+                        permissions TEXT NOT NULL,
+                        force_command TEXT,
+                        key BLOB,
+                        duration INTEGER NOT NULL,
+                        reason TEXT NOT NULL,
+                        ticket TEXT,
+                        rule TEXT NOT NULL,
+                        break_glass INTEGER NOT NULL,
+                        created INTEGER NOT NULL,
+                        expires INTEGER NOT NULL,
+                        approvals TEXT NOT NULL,
+                        outcome TEXT NOT NULL
+                    ) STRICT;
                     """)
         }
         return migrator

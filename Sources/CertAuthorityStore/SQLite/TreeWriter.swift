@@ -113,7 +113,7 @@ final class TreeWriter: @unchecked Sendable {
                     position
                 ])
             case .hostEvent(let record): try insert(record, at: position, db)
-            case .refusal, .authority, .recovery, .decision, .login, .change: break
+            case .refusal, .authority, .recovery, .decision, .login, .change, .request, .approval: break
             }
             receipts.append(LedgerReceipt(index: UInt64(bitPattern: position), entry: entry))
         }

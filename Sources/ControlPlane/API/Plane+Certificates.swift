@@ -51,23 +51,24 @@ extension Plane {
     }
 
     private func wish(_ message: CertificateWish) throws -> AccessWish {
-        let permissions = try message.permissions.map { names in
-            Set(
-                try names.map { name in
-                    guard let permission = Permission(rawValue: name) else {
-                        throw Problem(
-                            .invalidRequest, "permissions: \"\(name.escapedForTerminal)\" is not known",
-                            hint: "known are \(Permission.allCases.map(\.rawValue).joined(separator: ", "))")
-                    }
-                    return permission
-                })
-        }
-        return try AccessWish(
+        try AccessWish(
             host: message.host, login: message.login, key: message.key, lifetime: message.lifetime,
-            permissions: permissions, forceCommand: message.forceCommand, reason: message.reason)
+            permissions: try message.permissions.map(permissions), forceCommand: message.forceCommand, reason: message.reason)
     }
 
-    private func refusal(_ decision: AccessDecision) -> Problem {
+    func permissions(_ names: [String]) throws -> Set<Permission> {
+        Set(
+            try names.map { name in
+                guard let permission = Permission(rawValue: name) else {
+                    throw Problem(
+                        .invalidRequest, "permissions: \"\(name.escapedForTerminal)\" is not known",
+                        hint: "known are \(Permission.allCases.map(\.rawValue).joined(separator: ", "))")
+                }
+                return permission
+            })
+    }
+
+    func refusal(_ decision: AccessDecision) -> Problem {
         let code: Problem.Code =
             switch decision.verdict {
             case .allowed, .denied: .denied

@@ -17,10 +17,17 @@ extension Plane {
             return Response(json: .object([.init("status", "ok")]))
         }
         router.get("metrics") { [self] _, _ in
+            let counts = authority.requestCounts
             let text = metrics.text(gauges: [
                 (
                     "daypass_sessions_open", "Sessions that have not ended.",
                     Double(authority.sessions.open(at: authority.now).count)
+                ),
+                ("daypass_requests_pending", "Requests that wait for approval.", Double(counts.pending)),
+                ("daypass_grants_open", "Grants whose time is not up.", Double(counts.granted)),
+                (
+                    "daypass_reviews_open", "Access without approval that nobody has looked at.",
+                    Double(counts.reviews)
                 ),
                 ("daypass_log_entries", "Entries in the log.", Double(try await log.publishedSize())),
             ])

@@ -18,6 +18,8 @@ public final class PlaneMetrics: Sendable {
         var refused: [String: UInt64] = [:]
         var logins: [String: UInt64] = [:]
         var alerts: [String: UInt64] = [:]
+        var accessRequests: [String: UInt64] = [:]
+        var breakGlass: UInt64 = 0
     }
 
     /// Upper bounds of the latency histogram, in seconds.
@@ -39,6 +41,8 @@ public final class PlaneMetrics: Sendable {
     func countIssued() { state.withLock { $0.issued += 1 } }
     func countRefused(_ verdict: String) { state.withLock { $0.refused[verdict, default: 0] += 1 } }
     func countAlert(_ match: String) { state.withLock { $0.alerts[match, default: 0] += 1 } }
+    func countRequest(_ status: String) { state.withLock { $0.accessRequests[status, default: 0] += 1 } }
+    func countBreakGlass() { state.withLock { $0.breakGlass += 1 } }
     func countLogin(_ outcome: String) { state.withLock { $0.logins[outcome, default: 0] += 1 } }
 
     /// - Parameter gauges: names with their help and value, for what is looked up when it is asked for.
@@ -79,6 +83,14 @@ public final class PlaneMetrics: Sendable {
         for (match, count) in state.alerts.sorted(by: { $0.key < $1.key }) {
             text += "daypass_alerts_total{match=\"\(match)\"} \(count)\n"
         }
+        head(
+            "daypass_access_requests_total", "counter",
+            "Requests for approval that were made or changed, by what they became.")
+        for (status, count) in state.accessRequests.sorted(by: { $0.key < $1.key }) {
+            text += "daypass_access_requests_total{status=\"\(status)\"} \(count)\n"
+        }
+        head("daypass_break_glass_total", "counter", "Access that somebody took without approval.")
+        text += "daypass_break_glass_total \(state.breakGlass)\n"
         for gauge in gauges {
             head(gauge.name, "gauge", gauge.help)
             text += "\(gauge.name) \(gauge.value)\n"

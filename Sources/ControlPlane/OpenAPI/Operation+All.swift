@@ -8,6 +8,7 @@ extension Operation {
     /// All of them. A test compares them with the routes.
     static let all =
         open + login + signIn + sessions + certificates + directory + apiKeys + identities + fleet
+        + requests + reviews
 
     private static let open = [
         Operation(
@@ -248,7 +249,7 @@ extension Operation {
             ], answer: .page("HostEvent"), problems: [.denied, .storeUnavailable]),
     ]
 
-    private static let paging = [
+    static let paging = [
         Query(
             name: "after", schema: .text(),
             description: "`next` of the answer before; without it the list starts at its beginning."),

@@ -5,8 +5,8 @@ import CertAuthority
 import ControlProtocol
 
 extension Schema {
-    private static let key = Schema.text("A public key as ssh-keygen writes it.")
-    private static let seconds = Schema.number("Seconds since 1970.")
+    static let key = Schema.text("A public key as ssh-keygen writes it.")
+    static let seconds = Schema.number("Seconds since 1970.")
 
     /// What is shown of an API key.
     private static let apiKey = [
@@ -211,6 +211,8 @@ extension Schema {
                 need("reason", .text()),
             ])
         ),
+        ("NewAccessRequest", .object(newAccessRequest)),
+        ("AccessRequest", .object(accessRequest)),
         (
             "Problem",
             .object([

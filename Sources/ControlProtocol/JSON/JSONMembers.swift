@@ -64,6 +64,12 @@ struct JSONFields {
         return array
     }
 
+    mutating func takeFlag(_ name: String) throws(ControlProtocolError) -> Bool? {
+        guard let value = take(name) else { return nil }
+        guard let flag = value.bool else { throw wrong(name, "true or false") }
+        return flag
+    }
+
     /// Takes a text that must be there.
     mutating func needText(_ name: String) throws(ControlProtocolError) -> String {
         try need(name, try takeText(name))
@@ -96,11 +102,14 @@ struct JSONFields {
 
     /// Takes a public key that must be there, as ssh-keygen writes it.
     mutating func needKey(_ name: String) throws(ControlProtocolError) -> PublicKey {
+        try need(name, try takeKey(name))
+    }
+
+    mutating func takeKey(_ name: String) throws(ControlProtocolError) -> PublicKey? {
+        guard let text = try takeText(name) else { return nil }
         let line: PublicKeyLine
         do {
-            line = try PublicKeyLine(try needText(name))
-        } catch let error as ControlProtocolError {
-            throw error
+            line = try PublicKeyLine(text)
         } catch {
             throw ControlProtocolError(.invalidValue, "\(what): \(name): \(error)")
         }

@@ -63,7 +63,9 @@ struct EntryReport: Encodable {
             (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
         case .hostEvent(let record):
             (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
-        case .recovery, .change: (principals, fingerprint, reasons) = (nil, nil, nil)
+        case .approval(let record):
+            (principals, fingerprint, reasons) = (nil, nil, [record.reason.string])
+        case .recovery, .change, .request: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
 }
@@ -92,6 +94,8 @@ extension LogEntry.Event {
         case .change(let record):
             "\(record.subject.name.lowercased().replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
         case .hostEvent(let record): "session-\(record.kind.name)"
+        case .request(let record): record.grantedUntil.seconds == 0 ? "access-requested" : "break-glass"
+        case .approval(let record): record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
         }
     }
 
@@ -132,6 +136,13 @@ extension LogEntry.Event {
                 + (record.keyID.isEmpty ? "" : " by \(record.keyID.string.escapedForTerminal)")
                 + (record.match == .none ? "" : ": \(record.match.name)")
                 + (record.reason.isEmpty ? "" : "; \(record.reason.string.escapedForTerminal)")
+        case .request(let record):
+            // The lines behind authority and id say who wants what.
+            return record.text.string.split(separator: "\n").dropFirst(3).joined(separator: ", ").escapedForTerminal
+        case .approval(let record):
+            return "request \(record.request.string) of \(record.person)".escapedForTerminal
+                + (record.grantedUntil.seconds == 0 ? "" : ", granted until \(record.grantedUntil)")
+                + (record.reason.isEmpty ? "" : ": \(record.reason.string.escapedForTerminal)")
         }
     }
 

@@ -51,16 +51,17 @@ struct IdentitiesFree: AsyncParsableCommand {
 
     func run() async throws {
         let name = try Identity(identity)
-        let query = name.text.string.utf8.map { byte in
-            Self.isUnreserved(byte) ? String(UnicodeScalar(byte)) : "%" + hexadecimal([byte]).uppercased()
-        }.joined()
-        try await ClientState().ask("DELETE", "/v1/identities?identity=\(query)")
+        try await ClientState().ask("DELETE", "/v1/identities?identity=\(percentEncoded(name.text.string))")
         Terminal.say("\(identity.escapedForTerminal) belongs to whoever comes with it next")
     }
+}
 
-    /// What a query takes as it is (RFC 3986, section 2.3).
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+/// Text as a part of a query (RFC 3986, section 2.3): all but letters, digits and `- . _ ~` as `%XX`.
+func percentEncoded(_ text: String) -> String {
+    text.utf8.map { byte in
+        let isUnreserved =
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
             || "-._~".utf8.contains(byte)
-    }
+        return isUnreserved ? String(UnicodeScalar(byte)) : "%" + hexadecimal([byte]).uppercased()
+    }.joined()
 }

@@ -29,6 +29,17 @@ struct SSHCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Why, where the policy asks for it.", valueName: "TEXT"))
     var reason: String?
 
+    @Flag(help: "Where somebody has to approve, ask for it, wait, and go on by itself.")
+    var request = false
+
+    @Flag(help: "In an emergency: pass without approval, where the policy lets you. Somebody will look at it.")
+    var breakGlass = false
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("With --request or --break-glass: for how long.", valueName: "TIME"))
+    var duration: String?
+
     @Option(name: .shortAndLong, help: ArgumentHelp("The account on the host.", valueName: "LOGIN"))
     var login: String?
 
@@ -40,6 +51,15 @@ struct SSHCommand: AsyncParsableCommand {
 
     @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("What ssh gets.", valueName: "ARGS"))
     var arguments: [String] = []
+
+    func validate() throws {
+        guard duration == nil || request || breakGlass else {
+            throw ValidationError("--for goes with --request or --break-glass")
+        }
+        guard reason != nil || !request && !breakGlass else {
+            throw ValidationError("--reason is needed: whoever approves or reviews it reads why")
+        }
+    }
 
     /// Set for the ssh that this runs, so that its configuration asks for no second certificate.
     static let preparedVariable = "DAYPASS_PREPARED"
@@ -61,13 +81,49 @@ struct SSHCommand: AsyncParsableCommand {
         let resolved = try SSHResolution(asked)
         let identity = Identities.name(
             host: resolved.hostName, port: resolved.port, login: resolved.user)
-        let ready = try await Identities(state).ready(
-            identity, Identities.Wish(host: String(name), login: resolved.user, reason: reason))
+        let ready = try await ready(
+            state, identity, Identities.Wish(host: String(name), login: resolved.user, reason: reason))
         try Self.execute(
             [
                 "ssh", "-o", "IdentityFile=\"\(ready.identityFile)\"", "-o", "IdentitiesOnly=yes", "-o",
                 "GlobalKnownHostsFile=/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 \"\(state.knownHosts)\"",
             ] + asked)
+    }
+
+    /// The certificate; where somebody has to approve, once they have.
+    private func ready(
+        _ state: ClientState, _ identity: String, _ wish: Identities.Wish
+    ) async throws -> Identities.Ready {
+        let identities = Identities(state)
+        do {
+            return try await identities.ready(identity, wish)
+        } catch ClientError.problem(let problem) where problem.code == .needsApproval {
+            guard request || breakGlass, let reason else { throw Self.needsApproval(problem, wish) }
+            let requests = AccessRequests(state)
+            let made = try await requests.ask(
+                NewAccessRequest(
+                    host: wish.host, login: wish.login,
+                    duration: try duration.map { text in try parseTimeSpan(text, field: "--for") },
+                    reason: reason, isBreakGlass: breakGlass))
+            if breakGlass {
+                Terminal.complain(
+                    "warning", "this is without approval: it is in the log, and stays open until somebody reviews it")
+            } else if Terminal.isWatched(STDERR_FILENO) {
+                Terminal.note("request \(made.id)")
+            }
+            _ = try await requests.wait(for: made)
+            return try await identities.ready(identity, wish)
+        }
+    }
+
+    /// What to run.
+    private static func needsApproval(_ problem: Problem, _ wish: Identities.Wish) -> Failure {
+        Failure(
+            ExitStatus.refused,
+            (problem.reasons.isEmpty ? [problem.detail] : problem.reasons).map(\.escapedForTerminal)
+                .joined(separator: "; "),
+            hint: "to ask for it and go in once it is approved: daypass ssh --request --reason WHY "
+                + "\(wish.login.escapedForTerminal)@\(wish.host.escapedForTerminal)")
     }
 
     /// Becomes `command`.

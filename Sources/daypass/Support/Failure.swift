@@ -62,7 +62,7 @@ extension Failure {
         case .denied where problem.reasons.contains { $0.contains("daypass ") }: nil
         case .denied: "daypass status lists what you may reach"
         case .needsLogin: "daypass login"
-        case .needsApproval: "ask somebody who may approve it"
+        case .needsApproval: "to ask for it and go in once it is approved: daypass ssh --request --reason WHY HOST"
         default: nil
         }
     }
