@@ -10,6 +10,24 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+/// Keeps libcrypto small; to be called before anything else of it. The texts of its errors, a hundred kilobytes, are loaded
+/// by the first error, and its locked heap for private keys is as large as a few signatures at once need.
+static inline void daypass_tls_prepare(void)
+{
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_SSL_STRINGS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, 0);
+    if (!CRYPTO_secure_malloc_initialized())
+        CRYPTO_secure_malloc_init(32 << 10, 16);
+}
+
+// They are deprecated because they are done by themselves, which the call above switched off.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/// Loads the texts of libssl's errors.
+static inline void daypass_tls_load_texts(void) { ERR_load_SSL_strings(); }
+
+#pragma GCC diagnostic pop
+
 /// TLS 1.2 at least, no renegotiation, nothing kept for another connection, buffers given back while they are empty.
 static inline int daypass_tls_configure(SSL_CTX *context)
 {

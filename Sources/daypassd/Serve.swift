@@ -60,7 +60,8 @@ struct Serve: AsyncParsableCommand {
         let metrics = PlaneMetrics()
         let hub = TunnelHub(
             try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
-            limits: limitsInUse, metrics: metrics, logger: logger)
+            limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log))
+        try await hub.refreshRevocations()
         let plane = Plane(
             authority: authority, log: ledger, hub: hub,
             info: ServerInfo(

@@ -137,6 +137,25 @@ import Testing
         #expect(begun.count == 2)
     }
 
+    // With P0's agent --tunnel-timeout does nothing.
+    @Test func attack37_aServerThatSaysNothingIsLeftWhenItsTimeIsOver() throws {
+        let scene = try TunnelScene("hang", arguments: ["--tunnel-timeout", "1000"])
+        try scene.waitUntilSaid("no tunnel within 1 s")
+        _ = try scene.wait("a second attempt") { try scene.server.events("connect").count >= 2 ? true : nil }
+    }
+
+    @Test(arguments: ["exec", "runScript", "bash", "../status", ""])
+    func attack72_aCommandThatIsNoOperationIsNotRun(command: String) throws {
+        let scene = try TunnelScene(
+            sent: [Self.call(1, #"{"command":"\#(command)","script":"touch x","requestId":"r"}"#)])
+        let answer = try scene.waitForMessage("the answer") { $0["id"] == 1 && $0["result"] != nil }
+        let data = answer["result"]?["data"]
+        #expect(
+            command.isEmpty
+                ? data?["message"] == "Request logged - no command specified"
+                : data?["error"] == .string("unknown command: \(command)"))
+    }
+
     @Test func anAgentWithoutOperationsSaysWhichCommandsItDoesNotKnow() throws {
         let scene = try TunnelScene(sent: [Self.call(1, Self.grant)])
         let answer = try scene.waitForMessage("the answer") { $0["id"] == 1 && $0["result"] != nil }

@@ -217,6 +217,31 @@ import Testing
         #expect(try machine.perform(grant("bad", of: "carol", "\"sudo\":true")).success)
     }
 
+    @Test func aFullDiskKeepsNobodyIn() throws {
+        try machine.perform(grant("r", "\"keys\":[\"\(TestKey.one)\"],\"sudo\":true"))
+        machine.open("s1", "alice", key: TestKey.oneFingerprint)
+        let full = Provisioner(machine.host(files: FullFiles()), lockSeconds: 2)
+        let data = JSONValue.object([.init("command", "revokeGrant"), .init("id", "r")])
+        let result = full.perform(data, at: PretendMachine.moment(1))
+        // It says that not all is done: the name is not remembered.
+        #expect(!result.success)
+        #expect(try machine.keys("alice") == nil)
+        #expect(try machine.names("sudoers.d").isEmpty)
+        #expect(machine.ended == ["s1"])
+        #expect(try machine.names("state/grants").isEmpty)
+        #expect(try machine.sweep(at: 2) == nil)
+    }
+
+    @Test func aGrantThatIsOverEndsOnAFullDisk() throws {
+        try machine.perform(grant("r", "\"keys\":[\"\(TestKey.one)\"],\"sudo\":true"))
+        machine.open("s1", "alice", key: TestKey.oneFingerprint)
+        let full = Provisioner(machine.host(files: FullFiles()), lockSeconds: 2)
+        #expect(throws: AgentError(.full, "")) { try full.sweep(at: PretendMachine.moment(3_600)) }
+        #expect(try machine.keys("alice") == nil)
+        #expect(try machine.names("sudoers.d").isEmpty)
+        #expect(machine.ended == ["s1"])
+    }
+
     @Test func aRecordThatCannotBeReadGivesNothing() throws {
         try machine.perform(grant("r", "\"keys\":[\"\(TestKey.one)\"],\"sudo\":true"))
         try machine.folder.write("{\"format\":1", to: "state/grants/r.json")
@@ -269,4 +294,28 @@ import Testing
         let result = try machine.perform(grant("r", "\"sudo\":true"))
         #expect(result.message.contains("others than root may change it"))
     }
+}
+
+/// Files on a disk that takes nothing more.
+private struct FullFiles: HostFiles {
+    private let files = SystemFiles()
+
+    func kind(_ path: String) throws(AgentError) -> FileKind? { try files.kind(path) }
+    func read(_ path: String, maximumBytes: Int) throws(AgentError) -> FileContent? {
+        try files.read(path, maximumBytes: maximumBytes)
+    }
+    func folder(_ path: String) throws(AgentError) -> FileAttributes? { try files.folder(path) }
+    func list(_ path: String) throws(AgentError) -> [String]? { try files.list(path) }
+    func create(_ path: String, _ content: FileContent) throws(AgentError) {
+        throw AgentError(.full, "no space left on device")
+    }
+    func rename(_ from: String, to path: String) throws(AgentError) { try files.rename(from, to: path) }
+    func remove(_ path: String) throws(AgentError) { try files.remove(path) }
+    func makeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) {
+        throw AgentError(.full, "no space left on device")
+    }
+    func changeFolder(_ path: String, _ attributes: FileAttributes) throws(AgentError) {
+        try files.changeFolder(path, attributes)
+    }
+    func removeFolder(_ path: String) throws(AgentError) { try files.removeFolder(path) }
 }

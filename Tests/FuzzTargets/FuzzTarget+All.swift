@@ -12,11 +12,13 @@ extension FuzzTarget {
             entryBundle,
             frontier,
             logEntry, configuration, accessPolicy, timeSpan, requestText, json, idToken, sessionReport,
-            sessionRecord,
+            sessionRecord, webSocket, rpcMessage, httpHead, jsonWebKey, tunnelURL,
         ] + ofHosts
 
     #if os(Linux)
-        private static let ofHosts: [FuzzTarget] = [sshdLog, journalLine, sshdConfiguration, hostOperation]
+        private static let ofHosts: [FuzzTarget] = [
+            sshdLog, journalLine, sshdConfiguration, hostOperation, agentSettings,
+        ]
     #else
         private static let ofHosts: [FuzzTarget] = []
     #endif

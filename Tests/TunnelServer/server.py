@@ -7,7 +7,8 @@ misbehaves as it is told. What happens is written to a log, one JSON object a li
     server.py LOG MODE [--subprotocol NAME] [--tls CERTIFICATE KEY] [--send FILE]
 
 Modes: normal; drop, garbage, masked, silent, mute, close: what happens to the first connection; refuse: 401 for the
-first two; proxy: a proxy for CONNECT that leads every name to 127.0.0.1.
+first two; hang: connections are taken and nothing is said; join: every request gets
+the bytes of --send; proxy: a proxy for CONNECT that leads every name to 127.0.0.1.
 """
 
 import argparse
@@ -101,7 +102,30 @@ async def proxy(reader, writer):
     await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
 
 
+async def hang(reader, writer):
+    note("connect")
+    await asyncio.sleep(3600)
+
+
+async def join(reader, writer):
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    note("post", head=head.decode(), body=(await reader.readexactly(length)).decode())
+    with open(options.send, "rb") as answer:
+        writer.write(answer.read())
+    await writer.drain()
+    writer.close()
+
+
 async def main():
+    if options.mode == "join":
+        server = await asyncio.start_server(join, "127.0.0.1", 0)
+        note("listening", port=server.sockets[0].getsockname()[1])
+        await asyncio.Future()
+    if options.mode == "hang":
+        server = await asyncio.start_server(hang, "127.0.0.1", 0)
+        note("listening", port=server.sockets[0].getsockname()[1])
+        await asyncio.Future()
     if options.mode == "proxy":
         server = await asyncio.start_server(proxy, "127.0.0.1", 0)
         note("listening", port=server.sockets[0].getsockname()[1])

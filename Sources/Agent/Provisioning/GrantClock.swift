@@ -72,7 +72,8 @@ struct GrantClock: Sendable, Hashable {
                 .init("uptime", .string(String(clock.latest.boot))),
                 .init("wall", .string(String(clock.latest.wall))),
             ]).text
-            try files.replace(
+            // Without room for it the time is still now.
+            try? files.replace(
                 layout.grantClock, FileContent(Array((text + "\n").utf8), owner.attributes(mode: 0o600)))
         }
         return (clock.time, known?.lag(at: moment, boot: boot) ?? 0)

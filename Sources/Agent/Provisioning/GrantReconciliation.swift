@@ -45,7 +45,10 @@ struct GrantReconciliation {
         var settings = ProvisioningSettings()
         var live: [SessionSummary] = []
         do throws(AgentError) { settings = try host.settings() } catch { notes.append(error.reason) }
-        do throws(AgentError) { live = try host.sessions.live() } catch { failures.add(error, for: nil) }
+        // Records of sessions are long: they are read where something may have to end.
+        if records.contains(where: \.isBeingRemoved) || made.values.contains(where: { $0.locked == nil }) {
+            do throws(AgentError) { live = try host.sessions.live() } catch { failures.add(error, for: nil) }
+        }
         self.settings = settings
         self.live = live
         self.failures = failures

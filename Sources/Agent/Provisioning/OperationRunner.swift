@@ -30,10 +30,24 @@ struct OperationRunner {
                 try run(step)
             } catch {
                 failures.add(error, for: step.account)
-                if step.stage == .deciding { undecided.add(error, for: step.account) }
+                if step.stage == .deciding, !forget(step, error) { undecided.add(error, for: step.account) }
             }
         }
         return failures
+    }
+
+    /// An end that a full disk has no room for: without its record, a grant gives nothing either. Only its name is not
+    /// remembered then.
+    ///
+    /// - Returns: true when that was decided in place of what should have been.
+    private func forget(_ step: OperationPlan.Step, _ error: AgentError) -> Bool {
+        guard error.code == .full, case .change(.file(let path, .some, .some)) = step.action,
+            path.hasPrefix(host.layout.grants + "/")
+        else { return false }
+        do throws(AgentError) {
+            try host.files.remove(path)
+            return true
+        } catch { return false }
     }
 
     private func run(_ step: OperationPlan.Step) throws(AgentError) {

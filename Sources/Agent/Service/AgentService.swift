@@ -66,7 +66,11 @@ public final class AgentService {
     var trouble: AgentError?
     /// What parts and rotation last complained about, so that it is said once.
     var complaints: [String: String] = [:]
-    var buffer = [UInt8](repeating: 0, count: SessionReport.maximumBytes)
+    /// Where a packet is received. Its pages are the kernel's until a report touches them, and most touch one: an array
+    /// of zeros would take all of them from the start.
+    var buffer = unsafe [UInt8](unsafeUninitializedCapacity: SessionReport.maximumBytes) {
+        $1 = $0.count
+    }
     var isStopping = false
 
     /// Opens everything that the service needs. Nothing is recorded yet.
@@ -144,6 +148,7 @@ public final class AgentService {
         say(
             "records of \(settings.host.escapedForTerminal) in \(settings.layout.sessions.escapedForTerminal)"
         )
+        ResidentMemory.release()
     }
 
     private func stop() {

@@ -114,7 +114,7 @@ public enum ProcessTable {
         return nil
     }
 
-    private static func text(_ path: String) -> String { String(decoding: read(path), as: UTF8.self) }
+    static func text(_ path: String) -> String { String(decoding: read(path), as: UTF8.self) }
 
     /// The beginning of a file of /proc; nothing when it is gone or not ours to see.
     private static func read(_ path: String) -> [UInt8] {

@@ -95,6 +95,8 @@ public struct RegistrationAnswer: Sendable, Hashable {
     public let settings: [(name: SettingName, value: String)]
     /// The public key of the fleet's root, which alone may change whom hosts trust; Daypass's servers send it.
     public let fleetKey: String?
+    /// The public key that signs revocation lists.
+    public let revocationKey: String?
 
     /// Reads the answer of a Daypass server: `clientId`, `tunnelUrl`, `fleetKey` or null.
     ///
@@ -108,6 +110,10 @@ public struct RegistrationAnswer: Sendable, Hashable {
         case nil, .null?: fleetKey = nil
         default: fleetKey = try Self.text(json, "fleetKey")
         }
+        switch json["revocationKey"] {
+        case nil, .null?: revocationKey = nil
+        default: revocationKey = try Self.text(json, "revocationKey")
+        }
     }
 
     /// Reads the answer of P0's backend: `ok`, `orgId`, `hostId`, `environmentId`, `tunnelHost`. Its `trustedCa` is passed
@@ -120,7 +126,7 @@ public struct RegistrationAnswer: Sendable, Hashable {
             (.environment, try Self.text(json, "environmentId")), (.tunnel, try Self.url(json, "tunnelHost")),
             (.dialect, "p0"),
         ]
-        fleetKey = nil
+        (fleetKey, revocationKey) = (nil, nil)
     }
 
     private static func json(_ bytes: [UInt8]) throws(AgentError) -> JSONValue {

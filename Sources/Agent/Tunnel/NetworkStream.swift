@@ -28,10 +28,10 @@ final class NetworkStream {
     private static let addressNanoseconds: UInt64 = 4_000_000_000
     /// What may wait to be sent, in bytes: a few of the longest messages. More means that nobody reads.
     static let maximumPendingBytes = 8 << 20
-    /// What is read at once, in bytes: the longest record of TLS.
-    private static let chunkBytes = 16 << 10
+    /// What is read at once, in bytes. It stays allocated while the tunnel is idle, so it is small.
+    private static let chunkBytes = 4 << 10
     /// Chunks that are read in one go, so that a peer who never stops keeps nobody else waiting.
-    private static let maximumChunks = 16
+    private static let maximumChunks = 64
 
     private let destination: Destination
     private var addresses: [SocketAddress]

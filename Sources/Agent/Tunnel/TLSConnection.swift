@@ -134,6 +134,7 @@ import SSHWire
     private static func failure(_ what: String) -> AgentError {
         let code = ERR_peek_error()
         ERR_clear_error()
+        daypass_tls_load_texts()
         let words = unsafe ERR_reason_error_string(code).map { unsafe String(cString: $0) }
         return AgentError(.network, "\(what): \(words ?? "failed with code \(code)")")
     }

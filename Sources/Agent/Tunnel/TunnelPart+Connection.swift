@@ -180,6 +180,7 @@ extension TunnelPart {
             case .call(let id, let call): begin(call, id, at: now)
             case .registered(let answer):
                 announce("tunnel: connected to \(settings.url)")
+                tidiesAt = now &+ 2_000_000_000
                 if talk.conversation.dialect == .daypass {
                     let state = HostState(
                         agentVersion: settings.agentVersion, hostName: settings.hostName,

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ControlProtocol
+import CLinux
+import COpenSSLTLS
 import SSHWire
 
 /// The host's one connection to its control plane, kept for ever: it goes out, and through it the server asks for
@@ -77,6 +79,8 @@ public final class TunnelPart: ServicePart {
     /// Called with the server's answer to setClientId, once a connection (`daypass.v1` only).
     var onRegistered: ((JSONValue) -> Void)?
     var random = SystemRandomNumberGenerator()
+    /// When memory is given back that a new connection took and does not need any more.
+    var tidiesAt: UInt64?
     /// What was last said about the connection, so that it is said once.
     private var lastSaid: String?
 
@@ -97,6 +101,8 @@ public final class TunnelPart: ServicePart {
         timing: TunnelLifecycle.Timing, operations: any HostOperations, say: @escaping (String) -> Void,
         debug: @escaping (String) -> Void, read: @escaping () throws(AgentError) -> TunnelSettings
     ) throws(AgentError) {
+        daypass_share_heap()
+        daypass_tls_prepare()
         settings = try read()
         lifecycle = TunnelLifecycle(timing: timing)
         lifecycle.timing.opening = settings.openingMilliseconds &* 1_000_000
@@ -172,6 +178,10 @@ public final class TunnelPart: ServicePart {
             }
         }
         passDeadlines(at: now)
+        if let tidiesAt, now >= tidiesAt {
+            self.tidiesAt = nil
+            ResidentMemory.release()
+        }
     }
 
     var stream: NetworkStream? {

@@ -139,6 +139,17 @@ extension AccessAuthority {
         }
     }
 
+    /// Ends all sessions of somebody.
+    public func endSessions(
+        of identity: Identity, by actor: Identity, from address: IPAddress?, reason: String
+    ) async throws(CertAuthorityError) {
+        try await changes.run { () async throws(CertAuthorityError) in
+            try await endAll(.byAdministrator, by: actor, from: address, reason: reason) {
+                $0.person.identity == identity
+            }
+        }
+    }
+
     /// Ends every session that `isMeant`: called within ``changes``. None opens anything from the first moment on.
     func endAll(
         _ why: SessionEnd, by actor: Identity, from address: IPAddress?, reason: String,

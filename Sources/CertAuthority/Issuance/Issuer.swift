@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import SSHWire
+import Synchronization
 
 /// Takes requests all the way: policy, record, signature, check.
 ///
@@ -14,8 +15,7 @@ public struct Issuer: Sendable {
     public let ledger: any Ledger
     /// The CA keys by what they sign.
     public let signers: [CertificateKind: any CertificateSigner]
-    /// Keys that nothing is issued for any more.
-    public let revokedKeys: Set<PublicKey>
+    private let revoked: RevokedKeys
     /// Milliseconds since 1970.
     public let clock: @Sendable () -> UInt64
     /// So many fresh random bytes.
@@ -32,10 +32,16 @@ public struct Issuer: Sendable {
         self.policy = policy
         self.ledger = ledger
         self.signers = signers
-        self.revokedKeys = revokedKeys
+        revoked = RevokedKeys(revokedKeys)
         self.clock = clock
         self.randomBytes = randomBytes
     }
+
+    /// Keys that nothing is issued for any more.
+    public var revokedKeys: Set<PublicKey> { revoked.keys.withLock { $0 } }
+
+    /// From here on nothing is issued for these keys.
+    public func stop(keys: [PublicKey]) { revoked.keys.withLock { $0.formUnion(keys) } }
 
     /// What became of a request.
     public enum Outcome: Sendable {
@@ -133,6 +139,13 @@ public struct Issuer: Sendable {
             throw CertAuthorityError(.signerMismatch, "certificate: \(error.reason)")
         }
     }
+}
+
+/// Shared by an issuer's copies.
+private final class RevokedKeys: Sendable {
+    let keys: Mutex<Set<PublicKey>>
+
+    init(_ keys: Set<PublicKey>) { self.keys = Mutex(keys) }
 }
 
 extension RefusalRecord {

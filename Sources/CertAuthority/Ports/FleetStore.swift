@@ -27,6 +27,11 @@ public protocol FleetStore: Sendable {
     func issuance(serial: UInt64) async throws(CertAuthorityError) -> (
         certificate: UnsignedCertificate, index: UInt64
     )?
+    /// The certificates that were issued with a key ID, in order.
+    func issuances(keyID: String) async throws(CertAuthorityError) -> [UnsignedCertificate]
+    /// The user certificates that were issued to somebody and end after `time`, in order.
+    func issuances(of identity: Identity, endingAfter time: UnixTime) async throws(CertAuthorityError)
+        -> [UnsignedCertificate]
     /// What was revoked until now.
     func revoked() async throws(CertAuthorityError) -> [RevocationRecord]
     /// What hosts reported, newest first.

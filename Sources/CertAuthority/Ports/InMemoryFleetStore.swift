@@ -54,6 +54,27 @@ public actor InMemoryFleetStore: FleetStore {
         return nil
     }
 
+    public func issuances(keyID: String) async throws(CertAuthorityError) -> [UnsignedCertificate] {
+        try await issuances { $0.fields.keyID == ExactText(keyID) }
+    }
+
+    public func issuances(
+        of identity: Identity, endingAfter time: UnixTime
+    ) async throws(CertAuthorityError) -> [UnsignedCertificate] {
+        try await issuances {
+            $0.fields.kind == .user && $0.fields.validBefore > time
+                && Array($0.fields.keyID.string.utf8).starts(with: Array("\(identity)#".utf8))
+        }
+    }
+
+    private func issuances(
+        where isWanted: (UnsignedCertificate) -> Bool
+    ) async throws(CertAuthorityError) -> [UnsignedCertificate] {
+        try await entries().compactMap { _, entry in
+            if case .issuance(let certificate) = entry.event, isWanted(certificate) { certificate } else { nil }
+        }
+    }
+
     public func revoked() async throws(CertAuthorityError) -> [RevocationRecord] {
         try await entries().compactMap { _, entry in
             if case .revocation(let record) = entry.event { record } else { nil }

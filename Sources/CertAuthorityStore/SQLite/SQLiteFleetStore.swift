@@ -111,6 +111,33 @@ public struct SQLiteFleetStore: FleetStore {
         return (try ledger.issuance(at: index), index)
     }
 
+    public func issuances(keyID: String) async throws(CertAuthorityError) -> [UnsignedCertificate] {
+        var certificates: [UnsignedCertificate] = []
+        for index in try ledger.entryIndexes(keyID: ExactText(keyID)) {
+            certificates.append(try ledger.issuance(at: index))
+        }
+        return certificates
+    }
+
+    public func issuances(
+        of identity: Identity, endingAfter time: UnixTime
+    ) async throws(CertAuthorityError) -> [UnsignedCertificate] {
+        // An identity holds no "#", and "$" is the character behind it: what lies between are this identity's key IDs.
+        let name = identity.text.string
+        let indexes = try await database.read { db in
+            try Int64.fetchAll(
+                db, sql: "SELECT entry FROM certificates WHERE key_id >= ? AND key_id < ? ORDER BY entry",
+                arguments: [name + "#", name + "$"])
+        }
+        var certificates: [UnsignedCertificate] = []
+        for index in indexes {
+            let certificate = try ledger.issuance(at: UInt64(bitPattern: index))
+            guard certificate.fields.kind == .user, certificate.fields.validBefore > time else { continue }
+            certificates.append(certificate)
+        }
+        return certificates
+    }
+
     public func revoked() async throws(CertAuthorityError) -> [RevocationRecord] {
         try ledger.revocationRecords()
     }

@@ -18,7 +18,10 @@ extension Plane {
             let authority = (request.head.authority ?? "").lowercased()
             return Response(
                 .created,
-                json: JoinAnswer(clientID: host.clientID, tunnelURL: "wss://\(authority)/v1/tunnel").json)
+                json: JoinAnswer(
+                    clientID: host.clientID, tunnelURL: "wss://\(authority)/v1/tunnel",
+                    revocationKey: hub.revocationKey
+                ).json)
         }
         v1.get("join-tokens") { [self] request, context in
             _ = try await authenticateAdministrator(request, context)
@@ -65,6 +68,7 @@ extension Plane {
             let reply = try await hub.call(id, wish)
             return Response(json: reply.callAnswer)
         }
+        addRevocations(v1)
         v1.get("host-sessions") { [self] request, context in
             _ = try await authenticateAdministrator(request, context)
             return try await hostSessions(request)
@@ -107,7 +111,7 @@ extension Plane {
             id: host.id, clientID: host.clientID, keyThumbprint: try JSONWebKey(host.key).thumbprint,
             joined: host.joined.seconds, connected: status.connected?.seconds,
             lastSeen: status.lastSeen?.seconds,
-            recorded: hub.fleet.recordPlace(of: host.id)?.sequence ?? 0,
+            recorded: hub.fleet.recordPlace(of: host.id)?.sequence ?? 0, revocations: status.revocations,
             version: status.state?["agentVersion"]?.string)
     }
 }

@@ -224,6 +224,12 @@ extension Operation {
             answer: .json(.reference("CallAnswer")),
             problems: [.denied, .hostUnavailable, .storeUnavailable]),
         Operation(
+            method: .post, path: "/v1/revocations", name: "revoke",
+            summary: "Revokes, and waits until connected hosts refuse what was revoked.",
+            access: .administrator, body: .reference("Revocation"), maximumBodyBytes: 64 << 10,
+            isRemembered: true, answer: .json(.reference("Revoked"), status: 201),
+            problems: [.denied, .notFound, .conflict, .storeUnavailable]),
+        Operation(
             method: .get, path: "/v1/host-sessions", name: "hostSessions",
             summary: "What hosts reported of sessions, newest first.", access: .administrator,
             query: [

@@ -143,7 +143,33 @@ extension Schema {
                 need("publicJwk", .map(.text())), may("hostKeys", .list(key)), may("labels", .map(.text())),
             ])
         ),
-        ("Joined", .object([need("clientId", .text()), need("tunnelUrl", .text())])),
+        (
+            "Joined",
+            .object([
+                need("clientId", .text()), need("tunnelUrl", .text()),
+                may("revocationKey", .text("The key that signs revocation lists.")),
+            ])
+        ),
+        (
+            "Revocation",
+            .object([
+                may("serials", .list(.text("A number of 64 bits."))), may("keyIds", .list(.text())),
+                may("keys", .list(key)), may("people", .list(.text())),
+                may("sessions", .list(.text("A host's id, a slash, and the session's name there."))),
+                need("reason", .text()),
+            ])
+        ),
+        (
+            "Revoked",
+            .object([
+                need("revoked", .list(.text("What was revoked, for people."))),
+                need("version", .number("The list's; hosts have it or not.")),
+                need("acknowledged", .list(.text("Hosts that have it in place."))),
+                need(
+                    "pending",
+                    .list(.object([need("host", .text()), need("reason", .text())]))),
+            ])
+        ),
         (
             "JoinToken",
             .object([
@@ -159,6 +185,7 @@ extension Schema {
                 need("id", .text()), need("clientId", .text()), need("keyThumbprint", .text()),
                 need("joined", seconds), may("connected", seconds), may("lastSeen", seconds),
                 need("recorded", .number("The newest of its records that the log has.")),
+                may("revocations", .number("The version of the revocation list that it has in place.")),
                 may("version", .text()),
             ])
         ),

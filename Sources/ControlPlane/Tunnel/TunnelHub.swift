@@ -18,6 +18,8 @@ public final class TunnelHub: Sendable {
         public var lastSeen: UnixTime?
         /// What the agent said of itself (``ControlProtocol/Tunnel/state``).
         public var state: JSONValue?
+        /// The version of the revocation list that the host has in place, as far as this process has heard.
+        public var revocations: UInt64?
     }
 
     /// Whoever may open a tunnel.
@@ -35,6 +37,8 @@ public final class TunnelHub: Sendable {
     private struct State {
         var links: [String: TunnelLink] = [:]
         var seen: [String: Status] = [:]
+        var revocations: SignedRevocations?
+        var lastRevocationVersion: UInt64 = 0
     }
 
     let fleet: Fleet
@@ -43,11 +47,17 @@ public final class TunnelHub: Sendable {
     /// Names by which hosts may call the server, in lower case.
     private let names: Set<String>
     private let limits: RequestLimits
+    let revocationSigner: RevocationSigner?
     private let state = Mutex(State())
 
+    /// - Parameters:
+    ///   - names: by which hosts may call the server.
+    ///   - revocationSigner: signs revocation lists; nil where none are sent.
     public init(
-        _ fleet: Fleet, names: [String], limits: RequestLimits, metrics: PlaneMetrics, logger: Logger
+        _ fleet: Fleet, names: [String], limits: RequestLimits, metrics: PlaneMetrics, logger: Logger,
+        revocationSigner: RevocationSigner? = nil
     ) {
+        self.revocationSigner = revocationSigner
         self.fleet = fleet
         self.names = Set(names.map { $0.lowercased() })
         self.limits = limits
@@ -137,6 +147,7 @@ public final class TunnelHub: Sendable {
     /// An old connection's end comes late as a rule, and must not take the new one's place away: ``closed(_:)`` compares.
     func opened(_ link: TunnelLink) {
         let now = fleet.now
+        sendRevocations(through: link)
         let old = state.withLock { state in
             let old = state.links.updateValue(link, forKey: link.host.id)
             state.seen[link.host.id, default: Status()].connected = now
@@ -169,6 +180,37 @@ public final class TunnelHub: Sendable {
     /// Closes the tunnel of a host whose key was taken away.
     public func disconnect(_ host: String) {
         state.withLock { $0.links[host] }?.close("the host was removed")
+    }
+
+    // MARK: Revocations
+
+    /// The key that signs revocation lists.
+    var revocationKey: PublicKey? { revocationSigner?.publicKey }
+
+    var revocations: SignedRevocations? { state.withLock { $0.revocations } }
+
+    /// Milliseconds since 1970, and larger than the one before: hosts take no list that isn't newer than theirs.
+    func nextRevocationVersion() -> UInt64 {
+        let milliseconds = fleet.now.seconds.multipliedReportingOverflow(by: 1_000).partialValue
+        return state.withLock { state in
+            state.lastRevocationVersion = max(milliseconds, state.lastRevocationVersion &+ 1)
+            return state.lastRevocationVersion
+        }
+    }
+
+    func setRevocations(_ revocations: SignedRevocations) {
+        state.withLock { state in
+            // Two that were made at once: the older one must not come later.
+            guard revocations.version > state.revocations?.version ?? 0 else { return }
+            state.revocations = revocations
+        }
+    }
+
+    func setAcknowledged(_ host: String, _ version: UInt64) {
+        state.withLock { state in
+            let known = state.seen[host]?.revocations ?? 0
+            state.seen[host, default: Status()].revocations = max(known, version)
+        }
     }
 
     // MARK: Calls

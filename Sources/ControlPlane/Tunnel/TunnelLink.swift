@@ -12,7 +12,7 @@ import Synchronization
 final class TunnelLink: Sendable {
     private struct State {
         var number: Int64 = 0
-        var waiting: [Int64: CheckedContinuation<Result<JSONValue, Problem>, Never>] = [:]
+        var waiting: [Int64: @Sendable (Result<JSONValue, Problem>) -> Void] = [:]
         var isClosed = false
     }
 
@@ -30,35 +30,42 @@ final class TunnelLink: Sendable {
 
     func call(_ call: TunnelCall, timeout: TimeAmount) async throws -> TunnelReply {
         let result = await withCheckedContinuation { continuation in
-            let number: Int64? = state.withLock { state in
-                guard !state.isClosed, state.waiting.count < Self.maximumCalls else { return nil }
-                state.number += 1
-                state.waiting[state.number] = continuation
-                return state.number
-            }
-            guard let number else {
-                return continuation.resume(
-                    returning: .failure(
-                        Problem(
-                            .hostUnavailable, "host \(host.id): its tunnel is closed, or too many calls wait")
-                    ))
-            }
-            send(.request(id: .number(number), method: Tunnel.call, params: call.value))
-            channel.eventLoop.scheduleTask(in: timeout) { [weak self] in
-                guard let self else { return }
-                self.settle(
-                    number,
-                    .failure(
-                        Problem(
-                            .hostUnavailable,
-                            "host \(self.host.id) did not answer in \(timeout.nanoseconds / 1_000_000_000) seconds"
-                        )))
-            }
+            self.call(call, timeout: timeout) { continuation.resume(returning: $0) }
         }
         do {
             return try TunnelReply(try result.get())
         } catch let error as ControlProtocolError {
             throw Problem(.hostUnavailable, "host \(host.id): \(error.reason)")
+        }
+    }
+
+    /// Sends a call now.
+    ///
+    /// - Parameter completion: called once, with the host's answer or why there is none.
+    func call(
+        _ call: TunnelCall, timeout: TimeAmount,
+        completion: @escaping @Sendable (Result<JSONValue, Problem>) -> Void
+    ) {
+        let number: Int64? = state.withLock { state in
+            guard !state.isClosed, state.waiting.count < Self.maximumCalls else { return nil }
+            state.number += 1
+            state.waiting[state.number] = completion
+            return state.number
+        }
+        guard let number else {
+            return completion(
+                .failure(
+                    Problem(.hostUnavailable, "host \(host.id): its tunnel is closed, or too many calls wait")))
+        }
+        send(.request(id: .number(number), method: Tunnel.call, params: call.value))
+        channel.eventLoop.scheduleTask(in: timeout) { [weak self] in
+            guard let self else { return }
+            self.settle(
+                number,
+                .failure(
+                    Problem(
+                        .hostUnavailable,
+                        "host \(self.host.id) did not answer in \(timeout.nanoseconds / 1_000_000_000) seconds")))
         }
     }
 
@@ -79,9 +86,8 @@ final class TunnelLink: Sendable {
             state.waiting = [:]
             return waiting
         }
-        for continuation in waiting.values {
-            continuation.resume(
-                returning: .failure(Problem(.hostUnavailable, "host \(host.id): its tunnel was closed")))
+        for completion in waiting.values {
+            completion(.failure(Problem(.hostUnavailable, "host \(host.id): its tunnel was closed")))
         }
     }
 
@@ -102,6 +108,6 @@ final class TunnelLink: Sendable {
     }
 
     private func settle(_ number: Int64, _ result: Result<JSONValue, Problem>) {
-        state.withLock { $0.waiting.removeValue(forKey: number) }?.resume(returning: result)
+        state.withLock { $0.waiting.removeValue(forKey: number) }?(result)
     }
 }

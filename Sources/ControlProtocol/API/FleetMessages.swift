@@ -58,16 +58,20 @@ public struct JoinAnswer: Sendable, Hashable {
     public var clientID: String
     /// Where the tunnel goes.
     public var tunnelURL: String
+    /// The key that signs revocation lists; nil where the server sends none.
+    public var revocationKey: PublicKey?
 
-    public init(clientID: String, tunnelURL: String) {
+    public init(clientID: String, tunnelURL: String, revocationKey: PublicKey? = nil) {
         self.clientID = clientID
         self.tunnelURL = tunnelURL
+        self.revocationKey = revocationKey
     }
 
     public var json: JSONValue {
         var members = JSONMembers()
         members.add("clientId", clientID)
         members.add("tunnelUrl", tunnelURL)
+        members.add("revocationKey", revocationKey?.text)
         return members.value
     }
 
@@ -75,6 +79,7 @@ public struct JoinAnswer: Sendable, Hashable {
         var fields = try JSONFields(json, "join answer")
         clientID = try fields.needText("clientId")
         tunnelURL = try fields.needText("tunnelUrl")
+        if fields.has("revocationKey") { revocationKey = try fields.needKey("revocationKey") }
         // A newer server may say more.
     }
 }
@@ -142,11 +147,13 @@ public struct AgentInfo: Sendable, Hashable {
     public var lastSeen: UInt64?
     /// The newest of its records that the log has.
     public var recorded: UInt64
+    /// The version of the revocation list that it has in place, as far as the server has heard.
+    public var revocations: UInt64?
     public var version: String?
 
     public init(
         id: String, clientID: String, keyThumbprint: String, joined: UInt64, connected: UInt64?,
-        lastSeen: UInt64?, recorded: UInt64, version: String?
+        lastSeen: UInt64?, recorded: UInt64, revocations: UInt64?, version: String?
     ) {
         self.id = id
         self.clientID = clientID
@@ -155,6 +162,7 @@ public struct AgentInfo: Sendable, Hashable {
         self.connected = connected
         self.lastSeen = lastSeen
         self.recorded = recorded
+        self.revocations = revocations
         self.version = version
     }
 
@@ -167,6 +175,7 @@ public struct AgentInfo: Sendable, Hashable {
         members.add("connected", connected.map { Int64(clamping: $0) })
         members.add("lastSeen", lastSeen.map { Int64(clamping: $0) })
         members.add("recorded", Int64(clamping: recorded))
+        members.add("revocations", revocations.map { Int64(clamping: $0) })
         members.add("version", version)
         return members.value
     }
@@ -180,6 +189,7 @@ public struct AgentInfo: Sendable, Hashable {
         connected = try fields.takeNumber("connected").map { UInt64($0) }
         lastSeen = try fields.takeNumber("lastSeen").map { UInt64($0) }
         recorded = try fields.needCount("recorded")
+        revocations = try fields.takeNumber("revocations").map { UInt64($0) }
         version = try fields.takeText("version")
         try fields.finish()
     }

@@ -40,6 +40,8 @@ struct JSONFields {
         return members.remove(at: index).value
     }
 
+    func has(_ name: String) -> Bool { members.contains { $0.name.utf8.elementsEqual(name.utf8) } }
+
     mutating func takeText(_ name: String) throws(ControlProtocolError) -> String? {
         guard let value = take(name) else { return nil }
         guard let text = value.string else { throw wrong(name, "a text") }

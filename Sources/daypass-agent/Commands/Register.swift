@@ -50,6 +50,8 @@ struct RegisterCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder of the host's key.", valueName: "folder")) var keyPath: String?
     @Option(help: ArgumentHelp("Where sshd's public host keys are.", valueName: "folder")) var hostKeys =
         "/etc/ssh"
+    @Option(help: ArgumentHelp("Where keys go that this host is to trust.", valueName: "folder")) var configFolder =
+        "/etc/daypass"
     @Flag(help: "Replaces a configuration that is there.") var force = false
     @Flag(help: "Allows http:// to other machines.") var insecureTransport = false
     // Taken so that P0's instructions work: we are root, and the unit is the package's.
@@ -202,7 +204,9 @@ struct RegisterCommand: ParsableCommand {
             try files.makeFolder(
                 String(path[..<slash]), FileAttributes(mode: 0o755, owner: geteuid(), group: getegid()))
         }
-        if let key = answer.fleetKey { try pin(key, beside: path, attributes) }
+        let layout = HostLayout(configuration: absolutePath(configFolder))
+        if let key = answer.fleetKey { try pin(key, at: layout.fleetRoot, attributes) }
+        if let key = answer.revocationKey { try pin(key, at: layout.revocationSigners, attributes) }
         let text = ConfigurationFile.text(lines, labels: registration.labels)
         try files.replace(path, FileContent(Array(text.utf8), attributes))
         Terminal.note(
@@ -214,17 +218,21 @@ struct RegisterCommand: ParsableCommand {
         )
     }
 
-    /// Keeps the fleet's root key: from here on, only who has it may change whom this host trusts.
-    private func pin(_ line: String, beside path: String, _ attributes: FileAttributes) throws {
+    /// Keeps a key: from here on, only who has it may change whom this host trusts, or what it refuses.
+    private func pin(_ line: String, at place: String, _ attributes: FileAttributes) throws {
         _ = try PublicKeyLine(line)
         let files = SystemFiles()
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
-        let place = "\(folder)/fleet_key.pub"
         let content = Array((line + "\n").utf8)
-        if let old = try files.read(place, maximumBytes: 64 << 10), old.bytes != content {
+        if let old = try files.read(place, maximumBytes: 64 << 10), old.bytes != content, !force {
             throw Failure(
-                "\(place.escapedForTerminal): the server names another fleet key than the one that is pinned",
-                hint: "remove the file only if the fleet really has a new root key")
+                "\(place.escapedForTerminal): the server names another key than the one that is pinned",
+                hint: "--force takes the new one")
+        }
+        if let slash = place.lastIndex(of: "/"), slash > place.startIndex,
+            try files.folder(String(place[..<slash])) == nil
+        {
+            try files.makeFolder(
+                String(place[..<slash]), FileAttributes(mode: 0o755, owner: geteuid(), group: getegid()))
         }
         try files.replace(place, FileContent(content, attributes))
     }

@@ -5,13 +5,16 @@ import ArgumentParser
 import CertAuthority
 import CertAuthorityStore
 import CommandSupport
+import ControlProtocol
 import SSHWire
 
 struct Revoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Record that a certificate or key is no longer to be trusted.",
         discussion: """
-            Hosts learn of it from the list that `daypass krl build` makes. A certificate is revoked by its serial, by its \
+            In a CA folder, hosts learn of it from the list that `daypass krl build` makes. With --online it is the \
+            control plane that this machine is logged in to that revokes: connected hosts have the list when the command \
+            ends, and sessions on them are over that revoked certificates opened; others get it when they come back. A certificate is revoked by its serial, by its \
             key ID, or by its file; a key by its file, and then every certificate on it is revoked too.
             """)
 
@@ -37,12 +40,56 @@ struct Revoke: AsyncParsableCommand {
         help: ArgumentHelp("Files of certificates that this CA signed.", valueName: "FILE"))
     var certificate: [String] = []
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "People, with --online: their certificates, and their sessions with the control plane.",
+            valueName: "IDENTITY"))
+    var person: [String] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Sessions on hosts, with --online: the certificates that opened them.", valueName: "HOST/SESSION")
+    )
+    var session: [String] = []
+
+    @Flag(help: "At the control plane that this machine is logged in to.")
+    var online = false
+
     @Option(help: ArgumentHelp("Why; it stays in the log.", valueName: "TEXT"))
     var reason: String
 
     func validate() throws {
-        guard !(serial.isEmpty && keyID.isEmpty && key.isEmpty && certificate.isEmpty) else {
+        let isEmpty = [serial.isEmpty, keyID.isEmpty, key.isEmpty, certificate.isEmpty].allSatisfy { $0 }
+        guard !(isEmpty && person.isEmpty && session.isEmpty) else {
             throw ValidationError("Nothing to revoke: give --serial, --key-id, --key or --certificate")
+        }
+        guard online || person.isEmpty && session.isEmpty else {
+            throw ValidationError("--person and --session need --online")
+        }
+        guard !online || home.home == nil else {
+            throw ValidationError("--online and --home don't go together")
+        }
+    }
+
+    private var onlineRequest: RevocationRequest {
+        get throws {
+            var request = RevocationRequest(reason: reason)
+            request.serials = serial
+            request.keyIDs = keyID
+            request.keys = try key.map { try PublicKeyFile.read($0) }
+            request.people = person
+            request.sessions = session
+            for path in certificate {
+                guard case .certificate(let certificate) = try PublicKeyFile.readLine(path).content else {
+                    throw CertAuthorityError(
+                        .invalidRequest, "\(path.escapedForTerminal): a plain key, a certificate expected",
+                        hint: "use --key to revoke a key")
+                }
+                request.serials.append(certificate.fields.serial)
+            }
+            return request
         }
     }
 
@@ -53,6 +100,7 @@ struct Revoke: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if online { return try await OnlineRevocation(request: try onlineRequest).run(format) }
         let home = try CAHome(home)
         let requester = try localRequester()
         // Everything is looked up before anything is recorded.

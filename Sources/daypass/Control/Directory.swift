@@ -129,7 +129,10 @@ struct HostsList: AsyncParsableCommand {
 extension AgentInfo {
     /// How its tunnel is.
     fileprivate func words(at now: UInt64) -> String {
-        if let connected { return "connected \(spell(now.subtractingClamped(connected)))" }
+        if let connected {
+            let list = revocations.map { "revocation list \($0)" } ?? "no revocation list"
+            return "connected \(spell(now.subtractingClamped(connected))), \(list)"
+        }
         guard let lastSeen else { return "not seen since the server began" }
         return "away, seen \(spell(now.subtractingClamped(lastSeen))) ago"
     }

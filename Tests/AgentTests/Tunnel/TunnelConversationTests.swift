@@ -27,7 +27,7 @@ import Testing
         #expect(
             said(talk.tick(at: 0))
                 == [#"{"id":0,"jsonrpc":"2.0","method":"setClientId","params":{"clientId":"acme:h-1:ssh"}}"#])
-        #expect(talk.take(Array(Self.ok.utf8)) == [.registered])
+        #expect(talk.take(Array(Self.ok.utf8)) == [.registered(.object([.init("ok", true)]))])
         #expect(talk.tick(at: 59 * Self.second) == [])
         #expect(talk.dueAt == 60 * Self.second)
         #expect(said(talk.tick(at: 60 * Self.second)).first?.hasPrefix(#"{"id":1,"#) == true)

@@ -1,0 +1,130 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+#if os(Linux)
+    import Foundation
+    import TestSupport
+
+    /// A host that has joined a control plane: its own /etc, a real sshd with PAM and the session hook whose trust the agent
+    /// installed, and the agent with its tunnel.
+    final class FleetHost {
+        let name: String
+        let system: PrivateSystem
+        let port: UInt16
+        private var sshd: ChildProcess?
+        private var agent: ChildProcess?
+
+        /// The account that exists on every such host.
+        static let account = "deploy"
+
+        init(_ name: String, plane: PrivateControlPlane, admin: Laptop) throws {
+            self.name = name
+            system = try PrivateSystem()
+            port = try LocalSocket.freePort()
+            let folder = system.folder
+            try Tool.run(
+                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder.path("host_key")]
+            ).orThrow("host key")
+            try folder.write("[127.0.0.1]:\(port) \(try folder.readText("host_key.pub"))", to: "known_hosts")
+            try folder.makeFolder("bin", mode: 0o755)
+            try FileManager.default.copyItem(atPath: Tool.find("sshd"), toPath: folder.path("bin/sshd"))
+            try folder.write(
+                """
+                auth required pam_deny.so
+                account required pam_unix.so
+                session optional \(try PAMModule.path()) socket=\(system.path("run"))/session.sock spool=\(system.path("state"))/spool
+
+                """, to: "etc/pam.d/sshd", mode: 0o644)
+            try folder.write(
+                """
+                HostKey \(system.path("host_key"))
+                ListenAddress 127.0.0.1:\(port)
+                PidFile \(system.path("sshd.pid"))
+                UsePAM yes
+                UseDNS no
+                PasswordAuthentication no
+                KbdInteractiveAuthentication no
+
+                """, to: "etc/ssh/sshd_config", mode: 0o644)
+            _ = mkdir("/run/sshd", 0o755)
+            try system.run(["useradd", "-m", "-s", "/bin/sh", Self.account]).orThrow("useradd")
+            let token = try admin.daypass(["hosts", "join-token", "create", "--name", name]).orThrow(
+                "join-token")
+            try folder.write(token.stdoutText, to: "token", mode: 0o600)
+            try run(
+                [
+                    "register", "--server", plane.url, "--fingerprint", plane.fingerprint,
+                    "--join-token-file",
+                    system.path("token"), "--hostname", name, "--config", system.path("agent.yaml"),
+                    "--key-path",
+                    system.path("keys"), "--host-keys", system.path("."),
+                ], options: false
+            ).orThrow("register")
+            try run([
+                "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
+                "--offline", "--host-id", name, "--account", Self.account,
+            ]).orThrow("trust install")
+            sshd = try begin([system.path("bin/sshd"), "-D", "-e", "-f", "/etc/ssh/sshd_config"], "sshd.log")
+            try startAgent()
+        }
+
+        deinit {
+            agent?.stop()
+            sshd?.stop()
+        }
+
+        func startAgent() throws {
+            agent = try begin(
+                [
+                    try BuiltProduct.path("daypass-agent"), "start", "--config", system.path("agent.yaml"),
+                    "--sshd-log", "none",
+                ] + options, "agent.log")
+        }
+
+        func stopAgent() {
+            agent?.stop()
+            agent = nil
+        }
+
+        private var options: [String] {
+            [
+                "--sshd-binary", system.path("bin/sshd"), "--state-folder", system.path("state"),
+                "--runtime-folder", system.path("run"),
+            ]
+        }
+
+        /// Runs one of the agent's commands on the host.
+        private func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
+            try system.run(
+                [try BuiltProduct.path("daypass-agent")] + arguments + (isWithOptions ? options : []))
+        }
+
+        private func begin(_ command: [String], _ log: String) throws -> ChildProcess {
+            let all = system.inside(command)
+            return try ChildProcess(all[0], Array(all.dropFirst()), log: system.path(log))
+        }
+
+        var logs: String {
+            ["agent.log", "sshd.log"].map { (try? system.folder.readText($0)) ?? "" }.joined()
+        }
+
+        private func arguments(_ key: String, _ command: String) -> [String] {
+            [
+                "-F", "/dev/null", "-o", "BatchMode=yes", "-o",
+                "UserKnownHostsFile=\(system.path("known_hosts"))", "-o", "IdentitiesOnly=yes", "-o",
+                "IdentityAgent=none", "-o", "ControlPath=none", "-i", key, "-o",
+                "CertificateFile=\(key)-cert.pub", "-p", "\(port)", "-l", Self.account, "127.0.0.1", command,
+            ]
+        }
+
+        /// Logs in by a key with its certificate beside it.
+        func login(_ key: String, _ command: String = "true") throws -> ToolResult {
+            try Tool.run("ssh", arguments(key, command))
+        }
+
+        /// Logs in beside the test.
+        func loginBeside(_ key: String, _ command: String) throws -> ChildProcess {
+            try ChildProcess(Tool.find("ssh"), arguments(key, command))
+        }
+    }
+#endif
