@@ -81,6 +81,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -214,10 +215,17 @@ let package = Package(
         .executable(name: "daypass-session", targets: ["daypass-session"]),
     ]
     package.targets.first { $0.name == "FuzzTargets" }?.dependencies.append("Agent")
+    package.targets.first { $0.name == "CommandSupport" }?.dependencies.append("CLinux")
+    package.targets.first { $0.name == "InteropTests" }?.dependencies += ["daypass-agent", "daypass-session"]
     package.targets += [
         // Linux's calls that Swift does not show.
         .systemLibrary(name: "CLinux"),
-        .target(name: "Agent", dependencies: ["CLinux", "ControlProtocol", "SSHWire"]),
+        // The system's TLS and YAML for the agent, which has no room for SwiftNIO and no Foundation.
+        .systemLibrary(name: "COpenSSLTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(
+            name: "Agent",
+            dependencies: ["CLibYAML", "CLinux", "COpenSSLTLS", "ControlProtocol", "CSodium", "SSHWire"]),
         .executableTarget(
             name: "daypass-agent",
             dependencies: [

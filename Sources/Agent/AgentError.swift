@@ -29,6 +29,12 @@ public struct AgentError: Error, Sendable, CustomStringConvertible {
         case notFound
         /// A program could not be run or took too long.
         case program
+        /// A server cannot be reached, or doesn't keep to a protocol.
+        case network
+        /// A server is not the one that is meant.
+        case untrusted
+        /// A server doesn't let this host in.
+        case refused
     }
 
     public let code: Code

@@ -5,8 +5,13 @@
 #ifndef DAYPASS_CLINUX_H
 #define DAYPASS_CLINUX_H
 
+#include <elf.h>
+
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -78,5 +83,53 @@ static inline int daypass_peer(int socket, pid_t *pid, uid_t *uid)
     *uid = peer.uid;
     return 0;
 }
+
+/// Gives back the pages of the program's file that the process has read so far; what is needed again is mapped again
+/// from the page cache.
+///
+/// Only segments that cannot be written to: relocated pages differ from the file, and stay.
+static inline void daypass_drop_program_pages(void)
+{
+    extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+    const Elf64_Ehdr *head = (const Elf64_Ehdr *)__ehdr_start;
+    const Elf64_Phdr *segments = (const Elf64_Phdr *)(__ehdr_start + head->e_phoff);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), first = 0;
+    for (int i = 0, found = 0; i < head->e_phnum && !found; i++)
+        if (segments[i].p_type == PT_LOAD) {
+            first = segments[i].p_vaddr;
+            found = 1;
+        }
+    size_t base = (size_t)__ehdr_start - first;
+    for (int i = 0; i < head->e_phnum; i++) {
+        if (segments[i].p_type != PT_LOAD || segments[i].p_flags & PF_W)
+            continue;
+        // Whole pages within the segment: an edge may belong to its neighbour.
+        size_t start = (base + segments[i].p_vaddr + page - 1) & ~(page - 1);
+        size_t end = (base + segments[i].p_vaddr + segments[i].p_filesz) & ~(page - 1);
+        if (start < end)
+            madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+}
+
+/// Starts a thread that nobody waits for; 0 when it runs. (pthread_attr_t belongs to whichever of our C modules was
+/// compiled first, so Swift can't name it.)
+static inline int daypass_start_thread(size_t stack, void *(*body)(void *), void *argument)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (pthread_attr_init(&attributes) != 0)
+        return -1;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, stack);
+    int status = pthread_create(&thread, &attributes, body, argument);
+    pthread_attr_destroy(&attributes);
+    return status;
+}
+
+/// One heap for all threads (mallopt(3)): each thread's own would stay when the thread has gone.
+static inline void daypass_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
+
+/// Gives what is free at the heap's end back to the kernel (malloc_trim(3)).
+static inline void daypass_trim_heap(void) { malloc_trim(0); }
 
 #endif

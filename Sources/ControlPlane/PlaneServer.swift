@@ -57,7 +57,10 @@ public struct PlaneServer: Sendable {
         tls.minimumTLSVersion = .tlsv12
         let times = settings.times
         let stream = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ExchangeGuard(times, maximumBodyBytes: Operation.maximumBodyBytes)],
+            additionalChannelHandlers: [
+                TunnelGate(plane.hub),
+                ExchangeGuard(times, maximumBodyBytes: Operation.maximumBodyBytes),
+            ],
             idleTimeout: times.idle,
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: maximumHeaderBytes, maxHeaderListSize: maximumHeaderBytes,

@@ -7,16 +7,20 @@ import CommandSupport
 import ControlProtocol
 import Glibc
 
+/// The version of this build.
+let agentVersion = "0.1.0"
+
 @main
 struct DaypassAgent: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daypass-agent",
         abstract: "Makes a host trust a Daypass authority, and records every login.",
         discussion: "Exit codes: 0 done, 1 failed, 3 the check's answer is no, 64 wrong arguments.",
-        version: "0.1.0",
+        version: agentVersion,
         subcommands: [
             Trust.self, Principals.self, ScanCommand.self, RunCommand.self, SessionsCommand.self,
-            CommandCommand.self, GrantsCommand.self,
+            StartCommand.self, KeygenCommand.self, RegisterCommand.self, StatusCommand.self, JWTCommand.self,
+            UninstallCommand.self, VersionCommand.self, CommandCommand.self, GrantsCommand.self,
         ])
 
     static func main() {
@@ -25,7 +29,7 @@ struct DaypassAgent: ParsableCommand {
         _ = signal(SIGXFSZ, SIG_IGN)
         _ = umask(0o077)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(LooseArguments.rearranged(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch {
             Failure.exit(error, root: DaypassAgent.self, translate: translate)

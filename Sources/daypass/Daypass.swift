@@ -21,8 +21,7 @@ struct Daypass: AsyncParsableCommand {
         subcommands: [
             CA.self, Issue.self, Inspect.self, Revoke.self, KRL.self, Log.self, Login.self, Logout.self,
             Status.self, SSHCommand.self, CertificateCommand.self, SSHConfigCommand.self, Policy.self,
-            Keys.self,
-            Hosts.self, Sessions.self,
+            Keys.self, APIKeys.self, IdentitiesCommand.self, Hosts.self, HostSessions.self, Logins.self,
         ])
 
     static func main() async {

@@ -50,20 +50,25 @@ struct Serve: AsyncParsableCommand {
             revokedKeys: try ledger.revokedKeys(), clock: millisecondsNow, randomBytes: SystemRandom.bytes)
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
-        let sources = try SignInSources(
-            settings, home: home, bindings: SQLiteIdentityBindings(ledger, clock: unixTimeNow))
+        let bindings = SQLiteIdentityBindings(ledger, clock: unixTimeNow)
+        let sources = try SignInSources(settings, home: home, bindings: bindings)
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
-            providers: sources.providers, workloads: sources.workloads)
+            providers: sources.providers, workloads: sources.workloads, bindings: bindings)
+        let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
+        let metrics = PlaneMetrics()
+        let hub = TunnelHub(
+            try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
+            limits: limitsInUse, metrics: metrics, logger: logger)
         let plane = Plane(
-            authority: authority, log: ledger,
+            authority: authority, log: ledger, hub: hub,
             info: ServerInfo(
                 version: Daypassd.configuration.version, origin: opened.configuration.origin,
                 userAuthority: userKey, hostAuthority: hostKey,
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
-            names: settings.names, limits: RequestLimits(settings.limits, clock: millisecondsNow))
+            names: settings.names, limits: limitsInUse, metrics: metrics)
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address
@@ -83,6 +88,7 @@ struct Serve: AsyncParsableCommand {
         ) { port in
             logger.notice("ready", metadata: ["daypass.port": "\(port)"])
             Terminal.note("daypassd: ready at https://\(settings.names[0].escapedForTerminal):\(port)")
+            dropStartupPages()
         }
         do {
             try await application.runService()

@@ -38,6 +38,7 @@ struct SignerCommand: ParsableCommand {
         let listener = try SignerListener(path: path)
         if untilStdinEnds { SignerListener.endWithStandardInput() }
         Terminal.note("signer: ready at \(path.escapedForTerminal)")
+        dropStartupPages()
         try listener.serve { order in
             do throws(CertAuthorityError) {
                 return .success(try desk.sign(order.indexes, at: unixTimeNow()))

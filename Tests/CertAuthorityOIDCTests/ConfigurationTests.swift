@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "Corp", "9corp", "co rp", "corp/x", "corp@x", "corp.x", "k\u{e9}ys", "keys",
+        "", "Corp", "9corp", "co rp", "corp/x", "corp@x", "corp.x", "k\u{e9}ys", "keys", "api-key",
         String(repeating: "a", count: 33),
     ])
     func aNameIsAPlainWord(_ name: String) { #expect(make(name: name) == refused) }

@@ -152,6 +152,7 @@ struct BackupFolderTests {
         let scene = try await Scene()
         let directory = SQLiteDirectory(scene.ledger)
         try await directory.add(try Sample.enrolledKey())
+        try await directory.add(try Sample.apiKey())
         for number in 0..<300 { try await directory.add(try Sample.session("\(number)")) }
         _ = try scene.backUp()
         let size = try scene.ledger.size()
@@ -159,6 +160,7 @@ struct BackupFolderTests {
         let ledger = try scene.reopened()
         #expect(try await SQLiteDirectory(ledger).sessions().isEmpty)
         #expect(try await SQLiteDirectory(ledger).enrolledKeys().count == 1)
+        #expect(try await SQLiteDirectory(ledger).apiKeys() == [try Sample.apiKey()])
         var ended: Set<String> = []
         for bytes in try entries(ledger).dropFirst(Int(size) + 1) {
             guard case .login(let record) = try logEntry(bytes).event, record.change == .ended else {

@@ -46,10 +46,13 @@ struct DirectoryConformanceTests {
         let subject = try Subject(kind)
         try await subject.directory.removeKey(fingerprint: "SHA256:none")
         try await subject.directory.removeHost(id: "none")
+        try await subject.directory.removeAPIKey(id: "none")
+        try await subject.directory.removeAPIKey(id: "none\0")
         try await subject.directory.removeSessions([])
         try await subject.directory.removeSessions(["none", "none"])
         #expect(try await subject.directory.enrolledKeys().isEmpty)
         #expect(try await subject.directory.hosts().isEmpty)
+        #expect(try await subject.directory.apiKeys().isEmpty)
         #expect(try await subject.directory.sessions().isEmpty)
     }
 
@@ -103,6 +106,55 @@ struct DirectoryConformanceTests {
         #expect(outcomes.filter { $0 == nil }.count == 1)
         #expect(outcomes.filter { $0 == .conflict }.count == 39)
         #expect(try await subject.reopened().enrolledKeys().count == 1)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func apiKeysComeBackAsTheyWereUntilTheyAreTakenAway(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        let keys = [
+            try Sample.apiKey(),
+            try Sample.apiKey(
+                "backup.nightly_2", id: "00000000000000ff",
+                groups: ["e\u{301}", "\u{e9}", "\"a\", [b]", "'; --"],
+                from: ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7"], expires: 1_795_280_400),
+            try Sample.apiKey("never", id: "ffffffffffffffff", expires: .max),
+            try Sample.apiKey("long-ago", id: "fffffffffffffff0", expires: 0),
+        ]
+        for key in keys { try await subject.directory.add(key) }
+        #expect(try await Set(subject.reopened().apiKeys()) == Set(keys))
+        let kept = try #require(try await subject.reopened().apiKeys().first { $0.id == keys[1].id })
+        #expect(kept.groups.map { Array($0.utf8) } == keys[1].groups.map { Array($0.utf8) })
+        try await subject.directory.removeAPIKey(id: keys[1].id)
+        try await subject.directory.removeAPIKey(id: keys[0].id + "\0")
+        #expect(try await Set(subject.reopened().apiKeys()) == [keys[0], keys[2], keys[3]])
+        try await subject.directory.add(keys[1])
+        #expect(try await Set(subject.reopened().apiKeys()) == Set(keys))
+    }
+
+    @Test(arguments: Kind.allCases)
+    func ofTwoAPIKeysOfOneNameOrIDTheSecondIsRefused(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        let first = try Sample.apiKey()
+        try await subject.directory.add(first)
+        for other in [
+            try Sample.apiKey("deploy", id: "aaaaaaaaaaaaaaaa"), try Sample.apiKey("other"), first,
+        ] {
+            #expect(try await refusalCode { try await subject.directory.add(other) } == .conflict)
+        }
+        #expect(try await subject.reopened().apiKeys() == [first])
+        let outcomes = await withTaskGroup(of: CertAuthorityError.Code?.self) { group in
+            for number in 10..<50 {
+                group.addTask {
+                    (try? await refusalCode {
+                        try await subject.directory.add(
+                            try Sample.apiKey("shared", id: "00000000000000\(number)"))
+                    }) ?? nil
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.filter { $0 == nil }.count == 1)
+        #expect(try await subject.reopened().apiKeys().count == 2)
     }
 
     @Test(arguments: Kind.allCases)

@@ -33,6 +33,16 @@ extension Sample {
             groups: groups, added: UnixTime(seconds: 1_795_237_200))
     }
 
+    static func apiKey(
+        _ name: String = "deploy", id: String = "0123456789abcdef", groups: [String] = [],
+        from addresses: [String] = [], expires: UInt64? = nil
+    ) throws -> APIKey {
+        try APIKey(
+            id: id, name: name, secretDigest: Array(0..<32), groups: groups,
+            sourceAddresses: try addresses.map { try AddressBlock($0) },
+            created: UnixTime(seconds: 1_795_237_200), expires: expires.map { UnixTime(seconds: $0) })
+    }
+
     /// Claims of every shape that there is.
     static let claims: [Claim] = [
         .null, .bool(true), .bool(false), .number(0), .number(1), .number(-1), .number(.max), .number(.min),

@@ -81,6 +81,33 @@ struct IdentityBindingsTests {
         #expect(try await subject.code("alice", "example", "\(owner)") == nil)
     }
 
+    @Test(arguments: Kind.allCases)
+    func allAreListedAsTheyWereBoundAndOneThatIsFreedIsNobodys(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        #expect(try await subject.bindings.bindings().isEmpty)
+        let owners = Dictionary(
+            uniqueKeysWithValues: (Sample.hostileTexts + ["a\0b", ""]).enumerated().map {
+                ("person-\($0.offset)", $0.element)
+            })
+        for (identity, text) in owners {
+            try await subject.bindings.bind(try Identity(identity), provider: text, subject: text + "\0")
+        }
+        let listed = try await subject.bindings.bindings()
+        #expect(listed.count == owners.count)
+        for binding in listed {
+            let text = try #require(owners[binding.identity.description])
+            #expect(Array(binding.provider.utf8) == Array(text.utf8))
+            #expect(Array(binding.subject.utf8) == Array((text + "\0").utf8))
+        }
+        let first = try Identity("person-0")
+        let freed = try await subject.bindings.free(first)
+        #expect(freed?.identity == first)
+        #expect(freed?.firstSeen == listed.first { $0.identity == first }?.firstSeen)
+        #expect(try await subject.bindings.free(first) == nil)
+        #expect(try await subject.bindings.bindings().count == owners.count - 1)
+        try await subject.bindings.bind(first, provider: "other", subject: "other")
+    }
+
     @Test func theyOutliveTheProcessUntilTheIdentityIsFreed() async throws {
         let folder = try TemporaryFolder()
         let ledger = try Sample.database(in: folder)
@@ -90,8 +117,8 @@ struct IdentityBindingsTests {
         #expect(
             try await refusalCode { try await other.bind(alice, provider: "p", subject: "2") }
                 == .identityTaken)
-        #expect(try await other.free(alice))
-        #expect(try await !other.free(alice))
+        #expect(try await other.free(alice)?.subject == "1")
+        #expect(try await other.free(alice) == nil)
         try await other.bind(alice, provider: "p", subject: "2")
         #expect(
             try await refusalCode {

@@ -14,7 +14,7 @@ import TransparencyLog
 @Suite("A database of another version")
 struct MigrationTests {
     /// The migrations after which a version was released, and so files are around.
-    static let versions = [Schema.ledger, Schema.directory]
+    static let versions = [Schema.ledger, Schema.directory, Schema.identityBindings, Schema.apiKeys]
     private static let entryCount = 300
 
     /// A file as an earlier version left it, its log made by the tree and the tables of that version.
@@ -67,11 +67,14 @@ struct MigrationTests {
         // It goes on: log, directory and bindings, and another process opens it.
         _ = try await ledger.append([try Sample.draft()], at: sampleNow)
         try await SQLiteDirectory(ledger).add(try Sample.session())
+        #expect(try await SQLiteDirectory(ledger).apiKeys().isEmpty)
+        try await SQLiteDirectory(ledger).add(try Sample.apiKey())
         try await SQLiteIdentityBindings(ledger) { UnixTime(seconds: 1) }.bind(
             try Identity("alice"), provider: "p", subject: "s")
         let again = try SQLiteLedger(opening: path, signer: try Sample.noteSigner)
         try expectSound(again, count: Self.entryCount + 1)
         #expect(try await SQLiteDirectory(again).sessions().count == 1)
+        #expect(try await SQLiteDirectory(again).apiKeys() == [try Sample.apiKey()])
     }
 
     @Test(arguments: versions)
@@ -107,11 +110,14 @@ struct MigrationTests {
         #expect(try folder.read("ledger.sqlite") == before)
     }
 
-    @Test(arguments: [Schema.directory, Schema.identityBindings])
+    @Test(arguments: [Schema.directory, Schema.identityBindings, Schema.apiKeys])
     func aMigrationThatFailsLeavesAFileThatIsUsedAndMigratedLater(failing: String) async throws {
         let folder = try TemporaryFolder()
         let path = try await fixture(Schema.ledger, in: folder)
-        let names = [Schema.directory: "sessions", Schema.identityBindings: "identity_bindings"]
+        let names = [
+            Schema.directory: "sessions", Schema.identityBindings: "identity_bindings",
+            Schema.apiKeys: "api_keys",
+        ]
         let name = try #require(names[failing])
         // Something in the way of the migration's last table.
         let queue = try DatabaseQueue(path: path)

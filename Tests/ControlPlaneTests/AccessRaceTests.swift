@@ -247,6 +247,27 @@ import Testing
         #expect(await parts.directory.kept.hosts().count == 2)
     }
 
+    /// What may be recorded can be read again: an entry that no reader takes would be in the way of all.
+    @Test func aHostWithAllTheNamesAndLabelsThatItMayHaveCanBeReadBackFromTheLog() async throws {
+        let parts = try await TestAuthority()
+        let label = String(repeating: "a", count: 61)
+        let names = (10..<74).map { number in
+            ([String](repeating: label, count: 4)).joined(separator: ".").dropLast(3) + "\(number)"
+        }
+        let labels = Dictionary(
+            uniqueKeysWithValues: (10..<74).map { number in
+                ("\(String(repeating: "l", count: 62))\(number)", String(repeating: "v", count: 64))
+            })
+        try await parts.authority.set(
+            try ManagedHost(id: "big", names: names.map(String.init), labels: labels),
+            by: try Identity("admin"))
+        guard case .change(let record)? = try await parts.ledger.events.last else {
+            Issue.record("no record")
+            return
+        }
+        #expect(record.name == "big" && record.detail.string.hasPrefix(label))
+    }
+
     @Test func attack41_nobodyEndsAnothersSessionUnlessTheyAdminister() async throws {
         let parts = try await TestAuthority()
         let alice = try await parts.session()

@@ -24,6 +24,11 @@ import Testing
                 TestRequest("PUT", "/v1/hosts/web9", Sample.host("web9"), by: alice),
                 TestRequest("DELETE", "/v1/hosts/web1", by: alice),
                 TestRequest("GET", "/v1/sessions?all=true", by: alice),
+                TestRequest("GET", "/v1/api-keys", by: alice),
+                TestRequest("POST", "/v1/api-keys", .object([.init("name", "ci")]), by: alice),
+                TestRequest("DELETE", "/v1/api-keys/0123456789abcdef", by: alice),
+                TestRequest("GET", "/v1/identities", by: alice),
+                TestRequest("DELETE", "/v1/identities?identity=alice", by: alice),
             ] {
                 let answer = try await plane.send(request)
                 #expect(

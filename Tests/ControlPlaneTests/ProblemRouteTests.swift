@@ -99,12 +99,14 @@ import Testing
 @Suite("The API document") struct OpenAPITests {
     @Test func itIsAboutTheRoutesAndNothingElse() async throws {
         let parts = try await TestAuthority()
+        let limits = RequestLimits(.init(), clock: { 0 })
         let plane = Plane(
             authority: parts.authority, log: parts.ledger,
+            hub: try await parts.hub(limits: limits, logger: LogCapture().logger),
             info: ServerInfo(
                 version: "1", origin: "o", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: [], hostPatterns: []), names: ["x"],
-            limits: RequestLimits(.init(), clock: { 0 }))
+            limits: limits)
         let routes = plane.router().routes.map { "\($0.method.rawValue) \($0.path.description)" }
         let documented = Operation.all.map { "\($0.method.rawValue) \($0.path)" }
         #expect(Set(routes) == Set(documented))

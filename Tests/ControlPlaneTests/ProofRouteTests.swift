@@ -53,7 +53,9 @@ import Testing
                 ("DELETE", "/v1/sessions/x"), ("POST", "/v1/certificates"), ("POST", "/v1/explain"),
                 ("GET", "/v1/access"), ("GET", "/v1/keys"), ("POST", "/v1/keys"),
                 ("DELETE", "/v1/keys?fingerprint=x"), ("GET", "/v1/hosts"), ("PUT", "/v1/hosts/web1"),
-                ("DELETE", "/v1/hosts/web1"),
+                ("DELETE", "/v1/hosts/web1"), ("GET", "/v1/api-keys"), ("POST", "/v1/api-keys"),
+                ("DELETE", "/v1/api-keys/0123456789abcdef"), ("GET", "/v1/identities"),
+                ("DELETE", "/v1/identities?identity=x"),
             ] {
                 let answer = try await plane.send(TestRequest(operation.0, operation.1))
                 #expect(answer.status == 401 && answer.code == "not-logged-in", "\(operation)")

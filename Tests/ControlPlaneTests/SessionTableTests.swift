@@ -97,23 +97,54 @@ import Testing
     }
 
     @Test func anExpiredSessionOpensNothing() throws {
-        #expect(try ask(table(), at: session.expires) == .notLoggedIn)
         let table = table()
+        #expect(try ask(table, at: session.expires) == .ended(.expired))
         #expect(table.open(at: session.expires).isEmpty)
         #expect(table.session("a", at: session.expires) == nil)
         #expect(table.purge(at: session.expires) == ["a"])
         #expect(table.purge(at: session.expires).isEmpty)
+        #expect(try ask(table) == .ended(.expired))
     }
 
     @Test func aClosedSessionOpensNothingAndIsStillKnownUntilItIsRemoved() throws {
         let table = table()
-        table.close("a")
-        #expect(try ask(table) == .notLoggedIn)
+        table.close("a", .byAdministrator)
+        table.close("a", .signedOut)
+        #expect(try ask(table) == .ended(.byAdministrator))
         #expect(table.open(at: Self.now).isEmpty)
         #expect(!table.isOpen("a", at: Self.now))
         #expect(table.session("a", at: Self.now) != nil)
         table.remove("a")
         #expect(table.session("a", at: Self.now) == nil)
+        #expect(try ask(table) == .ended(.byAdministrator))
+    }
+
+    @Test func whyASessionEndedIsToldToWhoeverHasItsKeyAlone() throws {
+        let stranger = try PrivateKey.generate(.ed25519, comment: "").sign(message.span).blob
+        let table = SessionTable(ended: [(session, .enrolledKeyRemoved)], startedAt: 0)
+        #expect(try ask(table, signature: stranger) == .notLoggedIn)
+        #expect(try ask(table) == .ended(.enrolledKeyRemoved))
+        let closed = self.table()
+        closed.close("a", .tooMany)
+        #expect(try ask(closed, signature: stranger) == .notLoggedIn)
+        #expect(try ask(closed) == .ended(.tooMany))
+    }
+
+    @Test func attack55_ofSessionsThatEndedTheLatestAreRememberedInBoundedMemory() throws {
+        let table = SessionTable(startedAt: 0)
+        let count = SessionTable.endedCapacity * 2
+        for number in 0..<count {
+            table.add(try Self.session("\(number)", key.publicKey))
+            table.close("\(number)", .signedOut)
+            table.remove("\(number)")
+        }
+        #expect(try ask(table, "\(count - 1)") == .ended(.signedOut))
+        #expect(try ask(table, "0") == .notLoggedIn)
+        var known = 0
+        for number in stride(from: 0, to: count, by: 64) {
+            known += try ask(table, "\(number)") == .notLoggedIn ? 0 : 1
+        }
+        #expect(known <= SessionTable.endedCapacity / 64)
     }
 
     @Test func whatMayHaveBeenSpentBeforeTheStartIsReplayed() throws {

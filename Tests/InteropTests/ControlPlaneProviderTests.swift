@@ -89,5 +89,15 @@ struct ControlPlaneProviderTests {
         #expect(mallory.stderrText.contains("verified"), "\(mallory)")
         let still = try session(laptop)
         #expect(still["id"]?.string == mine["id"]?.string)
+        // The identity is this account's until an administrator frees it, which ends the account's session.
+        let admin = try Laptop(withAgent: false)
+        try admin.logIn(to: plane, key: plane.adminKey)
+        let owners = try admin.daypass(["identities", "list"]).orThrow("identities list").stdoutText
+        #expect(owners.contains("alice@example.com") && owners.contains("mock"), "\(owners)")
+        try admin.daypass(["identities", "free", "alice@example.com"]).orThrow("identities free")
+        expectFailure(
+            try laptop.daypass(["status"]), 1, "your session is over: an administrator freed your identity",
+            hint: "log in again: daypass login")
+        #expect(try laptop.daypass(login, environment: environment).succeeded)
     }
 }

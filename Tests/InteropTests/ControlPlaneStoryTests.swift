@@ -75,17 +75,17 @@ struct ControlPlaneStoryTests {
         #expect(try scene.alice.ssh(["web1", "true"]).succeeded)
 
         // An administrator ends the session.
-        let listed = try scene.admin.daypass(["sessions", "list", "--all"]).orThrow("sessions list")
+        let listed = try scene.admin.daypass(["logins", "list", "--all"]).orThrow("logins list")
             .stdoutText
         let line = try #require(
             listed.split(separator: "\n").first { $0.contains("alice@example.com") }, "\(listed)")
         let session = try #require(line.split(separator: " ").first)
-        try scene.admin.daypass(["sessions", "end", String(session)]).orThrow("sessions end")
+        try scene.admin.daypass(["logins", "end", String(session)]).orThrow("logins end")
         try await expiry(of: file)
         let ended = try scene.alice.ssh(["web1", "true"])
         #expect(ended.status == 255)
-        #expect(ended.stderrText.contains("it has ended"), "\(ended)")
-        #expect(ended.stderrText.contains("hint: log in: daypass login"), "\(ended)")
+        #expect(ended.stderrText.contains("your session is over: an administrator ended it"), "\(ended)")
+        #expect(ended.stderrText.contains("hint: log in again: daypass login"), "\(ended)")
         try scene.alice.daypass(["login"]).orThrow("login again")
         #expect(try scene.alice.ssh(["web1", "true"]).succeeded)
         // Every step is in the log, whole.

@@ -174,6 +174,13 @@ extension AgentService {
         }
     }
 
+    func takeDueParts(at now: Moment) {
+        for part in parts {
+            guard let due = part.dueAt, now.boot >= due else { continue }
+            ask(part) { () throws(AgentError) in try part.due(at: now) }
+        }
+    }
+
     /// Records what a part has to say; one that fails keeps nothing else from working.
     func ask(_ part: any ServicePart, _ body: () throws(AgentError) -> [SessionEvent]) {
         do throws(AgentError) {

@@ -114,6 +114,7 @@ public final class AgentService {
             acceptConnections(ready, at: now)
             takePackets(ready, at: now)
             takeParts(ready, at: now)
+            takeDueParts(at: now)
             takeEndedProcesses(ready, at: now)
             if spool.watchNumber >= 0, ready.contains(spool.watchNumber) {
                 spool.emptyWatch()
@@ -156,6 +157,7 @@ public final class AgentService {
         for (connection, _) in kills { connection.end(Self.answer(error: "the agent is told to stop")) }
         pending.append(SessionEvent(.agentStop, via: .agent, at: now))
         flush(at: now)
+        for part in parts { part.stop(at: now) }
         for number in watched.values { close(number) }
     }
 
@@ -170,9 +172,18 @@ public final class AgentService {
         numbers += connections.map(\.connection.number)
         numbers += parts.flatMap(\.descriptors)
         numbers += watched.values
-        var polled = numbers.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let elapsed = Moment.now.boot.subtractingReportingOverflow(tick.boot).partialValue / 1_000_000
-        let rest = kills.isEmpty ? 1_000 - Int32(clamping: min(elapsed, 1_000)) : 100
+        let writing = parts.flatMap(\.writing)
+        var polled = numbers.map { number in
+            pollfd(
+                fd: number, events: Int16(writing.contains(number) ? POLLIN | POLLOUT : POLLIN), revents: 0)
+        }
+        let now = Moment.now.boot
+        let elapsed = now.subtractingReportingOverflow(tick.boot).partialValue / 1_000_000
+        var rest = kills.isEmpty ? 1_000 - Int32(clamping: min(elapsed, 1_000)) : 100
+        // Rounded up: whoever wakes before the time would wake again and again.
+        if let due = parts.compactMap(\.dueAt).min() {
+            rest = min(rest, due > now ? Int32(clamping: (due - now - 1) / 1_000_000 + 1) : 0)
+        }
         guard unsafe poll(&polled, nfds_t(polled.count), max(rest, 0)) > 0 else { return [] }
         return Set(polled.filter { $0.revents != 0 }.map(\.fd))
     }

@@ -6,6 +6,9 @@ import Synchronization
 
 /// What administrators change. Whether somebody is one is the caller's to ask.
 extension AccessAuthority {
+    /// How many Unicode scalars of an owner's name an entry of the log has: four bytes each at most.
+    private static let maximumOwnerScalars = 1_024
+
     /// The keys that may log in, by identity.
     public var enrolledKeys: [EnrolledKey] {
         state.withLock { Array($0.keys.values) }.sorted {
@@ -15,8 +18,13 @@ extension AccessAuthority {
 
     /// Lets a key log in.
     ///
-    /// - Throws: `.conflict` when it is enrolled already.
+    /// - Throws: `.conflict` when it is enrolled already; `.invalidRequest` for an identity of API keys.
     public func enrol(_ key: EnrolledKey, by actor: Identity) async throws(CertAuthorityError) {
+        guard !key.identity.text.string.hasPrefix(APIKey.identityPrefix) else {
+            throw CertAuthorityError(
+                .invalidRequest, "identity \"\(key.identity)\": \(APIKey.identityPrefix) is for API keys",
+                hint: "daypass api-keys create makes one")
+        }
         try await changes.run { () async throws(CertAuthorityError) in
             if let other = state.withLock({ $0.keys[key.key] }) {
                 throw CertAuthorityError(
@@ -55,10 +63,41 @@ extension AccessAuthority {
             try await directory.removeKey(fingerprint: fingerprint)
             // From here on no session is started by it (`start` looks under the same lock), and all that were are seen.
             state.withLock { $0.keys[key.key] = nil }
-            let mine = sessions.open(at: now).filter { $0.credential == fingerprint }
-            for session in mine { sessions.close(session.id) }
-            for session in mine {
-                try await end(session, by: actor, from: address, reason: "its key was removed")
+            try await endAll(.enrolledKeyRemoved, by: actor, from: address, reason: "its key was removed") {
+                $0.credential == fingerprint
+            }
+        }
+    }
+
+    /// Whose each identity is, by identity.
+    public func identityBindings() async throws(CertAuthorityError) -> [IdentityBinding] {
+        try await bindings.bindings().sorted { $0.identity.text < $1.identity.text }
+    }
+
+    /// Lets another account have an identity, and ends the sessions that its owner has by it.
+    ///
+    /// - Throws: `.notFound` when it is nobody's.
+    public func freeIdentity(
+        _ identity: Identity, by actor: Identity, from address: IPAddress?
+    ) async throws(CertAuthorityError) {
+        try await changes.run { () async throws(CertAuthorityError) in
+            let found = try await bindings.bindings().first { $0.identity == identity }
+            guard let binding = found else {
+                throw CertAuthorityError(
+                    .notFound, "the identity \"\(identity.text.string.escapedForTerminal)\" is nobody's",
+                    hint: "daypass identities list shows those that belong to somebody")
+            }
+            // A provider's text: a log entry takes no NUL, and not any length.
+            let owner = "\(binding.provider) \(binding.subject)".escapedForTerminal
+            try await record(
+                .change(
+                    ChangeRecord(
+                        subject: .identityBinding, isPresent: false, name: identity.text,
+                        detail: ExactText(String(owner.unicodeScalars.prefix(Self.maximumOwnerScalars)))),
+                    requester: actor))
+            _ = try await bindings.free(identity)
+            try await endAll(.identityFreed, by: actor, from: address, reason: "its identity was freed") {
+                $0.person.identity == identity && $0.person.provider == binding.provider
             }
         }
     }
@@ -78,12 +117,16 @@ extension AccessAuthority {
                 var trial = state
                 try trial.add(host)
             }
+            // What the most names and labels make is longer than an entry's detail may be.
             let labels = host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             try await record(
                 .change(
                     ChangeRecord(
                         subject: .host, isPresent: true, name: ExactText(host.id),
-                        detail: ExactText((host.names + labels).joined(separator: " "))), requester: actor))
+                        detail: ExactText(
+                            String(
+                                (host.names + labels).joined(separator: " ").unicodeScalars.prefix(
+                                    ChangeRecord.maximumDetailBytes)))), requester: actor))
             try await directory.set(host)
             try state.withLock { state throws(CertAuthorityError) in try state.add(host) }
         }

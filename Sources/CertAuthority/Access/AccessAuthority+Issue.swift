@@ -62,7 +62,10 @@ extension AccessAuthority {
                 draft(decision, wish, hostID: wish.host, session, address, policy.digest))
             return .refused(decision)
         }
-        let decision = policy.decide(request(wish, host, session.person, address, now))
+        let decision =
+            if let reason = addressRefusal(session, from: address) {
+                AccessDecision(verdict: .denied, rule: nil, reasons: [reason])
+            } else { policy.decide(request(wish, host, session.person, address, now)) }
         guard case .allowed(let grant) = decision.verdict else {
             try await record(draft(decision, wish, hostID: host.id, session, address, policy.digest))
             return .refused(decision)

@@ -65,16 +65,15 @@ extension AccessAuthority {
         let person = Person(
             identity: enrolled.identity, provider: Person.enrolledKeys, subject: key.fingerprint,
             email: enrolled.email, groups: enrolled.groups, authenticatedAt: now)
-        return try await start(
-            person, credential: key.fingerprint, sessionKey: sessionKey, from: address, by: key)
+        return try await start(person, by: .enrolledKey(key), sessionKey: sessionKey, from: address)
     }
 
     /// Starts a session for somebody who has proved who they are.
     ///
-    /// - Parameter key: the enrolled key that proved it: the session is started only if the key is enrolled to the end.
+    /// - Parameter proof: what proved it. By a key that is kept here the session is started only if the key is there to
+    ///   the end; it is not open for longer than an API key.
     public func start(
-        _ person: Person, credential: String?, sessionKey: PublicKey, from address: IPAddress?,
-        by key: PublicKey? = nil
+        _ person: Person, by proof: LoginCredential, sessionKey: PublicKey, from address: IPAddress?
     ) async throws(CertAuthorityError) -> LoginOutcome {
         guard sessionKey.keyType == .ed25519 else {
             return .refused(
@@ -84,22 +83,23 @@ extension AccessAuthority {
         let now = now
         try await directory.removeSessions(sessions.purge(at: now))
         let session = LoginSession(
-            id: newSessionID(), person: person, key: sessionKey, credential: credential,
+            id: newSessionID(), person: person, key: sessionKey, credential: proof.credential,
             sourceAddress: address?.description ?? "", created: now,
-            expires: now.adding(limits.sessionLifetime) ?? now)
+            expires: min(now.adding(limits.sessionLifetime) ?? now, proof.end))
         try await record(
             .login(
-                loginRecord(session, .started, from: address, reason: credential.map { "key \($0)" } ?? ""),
+                loginRecord(session, .started, from: address, reason: proof.reason),
                 requester: person.identity))
         try await directory.add(session)
         // In one step: whoever removes the key afterwards finds the session.
         let isStarted = state.withLock { state in
-            if let key, state.keys[key] == nil { return false }
+            guard state.has(proof) else { return false }
             sessions.add(session)
             return true
         }
         guard isStarted else {
-            try await end(session, by: person.identity, from: address, reason: "its key was removed")
+            try await end(
+                session, proof.removal, by: person.identity, from: address, reason: "its key was removed")
             return .refused(
                 LoginRefusal(reason: "the key was removed meanwhile", hint: "ask an administrator"))
         }
@@ -115,7 +115,7 @@ extension AccessAuthority {
         try await changes.run { () async throws(CertAuthorityError) in
             let mine = sessions.open(at: now).filter { $0.person.identity == identity }
             for old in mine.prefix(max(0, mine.count - limits.sessionsPerPerson)) {
-                try await end(old, by: identity, from: address, reason: "too many sessions")
+                try await end(old, .tooMany, by: identity, from: address, reason: "too many sessions")
             }
         }
     }
@@ -132,16 +132,32 @@ extension AccessAuthority {
             guard let session = sessions.session(id, at: now),
                 isAdministrator || session.person.identity == actor.person.identity
             else { throw CertAuthorityError(.notFound, "there is no session \(id.escapedForTerminal)") }
-            try await end(session, by: actor.person.identity, from: address, reason: reason)
+            let isOwn = session.person.identity == actor.person.identity
+            try await end(
+                session, isOwn ? .signedOut : .byAdministrator, by: actor.person.identity, from: address,
+                reason: reason)
         }
     }
 
+    /// Ends every session that `isMeant`: called within ``changes``. None opens anything from the first moment on.
+    func endAll(
+        _ why: SessionEnd, by actor: Identity, from address: IPAddress?, reason: String,
+        where isMeant: (LoginSession) -> Bool
+    ) async throws(CertAuthorityError) {
+        let meant = sessions.open(at: now).filter(isMeant)
+        for session in meant { sessions.close(session.id, why) }
+        for session in meant { try await end(session, why, by: actor, from: address, reason: reason) }
+    }
+
     /// Ends a session: called within ``changes``, so that each end is recorded once.
+    ///
+    /// - Parameter why: what its owner is told.
     func end(
-        _ session: LoginSession, by actor: Identity, from address: IPAddress?, reason: String
+        _ session: LoginSession, _ why: SessionEnd, by actor: Identity, from address: IPAddress?,
+        reason: String
     ) async throws(CertAuthorityError) {
         // From here on it opens nothing, also if what follows fails.
-        sessions.close(session.id)
+        sessions.close(session.id, why)
         try await record(
             .login(loginRecord(session, .ended, from: address, reason: reason), requester: actor))
         try await directory.removeSessions([session.id])

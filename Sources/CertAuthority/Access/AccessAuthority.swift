@@ -22,6 +22,7 @@ public final class AccessAuthority: Sendable {
     struct State {
         var policy: AccessPolicy
         var keys: [PublicKey: EnrolledKey] = [:]
+        var apiKeys: [String: APIKey] = [:]
         var hosts: [String: ManagedHost] = [:]
         /// Ids of hosts by what people call them.
         var hostIDs: [String: String] = [:]
@@ -38,6 +39,7 @@ public final class AccessAuthority: Sendable {
     public let workloads: [String: any WorkloadProvider]
     let state: Mutex<State>
     let directory: any Directory
+    let bindings: any IdentityBindings
     let issuer: Issuer
     let limits: Limits
     /// Changes of keys, hosts, policy, and ends of sessions.
@@ -47,26 +49,38 @@ public final class AccessAuthority: Sendable {
     ///
     /// Sessions that have expired are removed from it, and so are those whose key was: where the process died between
     /// the removal of a key and the end of its sessions, the end is recorded now.
+    ///
+    /// - Parameter bindings: whose each identity is; what the providers bind to.
     public init(
         issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits(),
-        providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = []
+        providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = [],
+        bindings: any IdentityBindings = InMemoryIdentityBindings()
     ) async throws(CertAuthorityError) {
         self.issuer = issuer
         self.directory = directory
         self.limits = limits
+        self.bindings = bindings
         signIns = PendingSignIns(randomBytes: issuer.randomBytes)
         self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
         self.workloads = Dictionary(workloads.map { ($0.name, $0) }) { first, _ in first }
         challenges = ChallengeTable(randomBytes: issuer.randomBytes)
         var state = State(policy: policy)
         for key in try await directory.enrolledKeys() { state.keys[key.key] = key }
+        for key in try await directory.apiKeys() { state.apiKeys[key.id] = key }
         for host in try await directory.hosts() { try state.add(host) }
         let milliseconds = issuer.clock()
         let now = UnixTime(seconds: milliseconds / 1_000)
-        let credentials = Set(state.keys.keys.map(\.fingerprint))
+        let credentials = Set(
+            state.keys.keys.map(\.fingerprint) + state.apiKeys.values.map(\.credential))
         let all = try await directory.sessions()
         let (lost, kept) = Self.sort(all.filter { now < $0.expires }, by: credentials)
-        sessions = SessionTable(kept, startedAt: milliseconds)
+        sessions = SessionTable(
+            kept,
+            ended: all.filter { now >= $0.expires }.map { ($0, .expired) }
+                + lost.map {
+                    ($0, $0.person.provider == Person.apiKeys ? .apiKeyRemoved : .enrolledKeyRemoved)
+                },
+            startedAt: milliseconds)
         self.state = Mutex(state)
         for session in lost {
             try await record(

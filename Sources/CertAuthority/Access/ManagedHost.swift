@@ -20,7 +20,7 @@ public struct ManagedHost: Sendable, Hashable {
 
     /// - Throws: `.invalidRequest` naming the field.
     public init(id: String, names: [String] = [], labels: [String: String] = [:]) throws(CertAuthorityError) {
-        try Self.checkWord(id, field: "host id", maximumBytes: Self.maximumIDBytes, extra: "._-")
+        try checkWord(id, field: "host id", maximumBytes: Self.maximumIDBytes, extra: "._-")
         guard names.count <= Self.maximumNames, labels.count <= Self.maximumNames else {
             throw CertAuthorityError(
                 .invalidRequest,
@@ -29,27 +29,13 @@ public struct ManagedHost: Sendable, Hashable {
         }
         if !names.isEmpty { _ = try PrincipalSet(hosts: names, allowWildcards: false) }
         for (name, value) in labels {
-            try Self.checkWord(name, field: "label", maximumBytes: Self.maximumIDBytes, extra: "._-")
+            try checkWord(name, field: "label", maximumBytes: Self.maximumIDBytes, extra: "._-")
             // A label lands in a principal (`deploy@team=infra`): no second "=" or "@" may come from it.
-            try Self.checkWord(
+            try checkWord(
                 value, field: "label \(name)", maximumBytes: Self.maximumLabelBytes, extra: "._-")
         }
         self.id = id
         self.names = names
         self.labels = labels
-    }
-
-    private static func checkWord(
-        _ word: String, field: String, maximumBytes: Int, extra: String
-    ) throws(CertAuthorityError) {
-        try checkText(word, field: field, maximumBytes: maximumBytes)
-        let isPlain = word.utf8.allSatisfy { byte in
-            (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || extra.utf8.contains(byte)
-        }
-        guard isPlain, let first = word.utf8.first, !extra.utf8.contains(first) else {
-            throw CertAuthorityError(
-                .invalidRequest,
-                "\(field) \"\(word)\": letters a to z, digits and \(extra) expected, first a letter or digit")
-        }
     }
 }

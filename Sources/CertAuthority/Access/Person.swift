@@ -7,7 +7,7 @@ public import SSHWire
 public struct Person: Sendable, Hashable {
     /// The one name by which certificates, logs and policy know them. No two people have the same.
     public let identity: Identity
-    /// Who vouches: the name of an identity provider in the configuration, or ``enrolledKeys``.
+    /// Who vouches: the name of an identity provider in the configuration, ``enrolledKeys`` or ``apiKeys``.
     public let provider: String
     /// The provider's own, unchanging name for them.
     public let subject: String
@@ -22,6 +22,10 @@ public struct Person: Sendable, Hashable {
 
     /// The provider's name of people whose SSH keys an administrator enrolled.
     public static let enrolledKeys = "keys"
+    /// The provider's name of workloads that have an API key.
+    public static let apiKeys = "api-key"
+    /// Names that no provider in the configuration may have.
+    public static let reservedProviders: Set<String> = [enrolledKeys, apiKeys]
 
     public init(
         identity: Identity, provider: String, subject: String, email: String? = nil, groups: [String] = [],

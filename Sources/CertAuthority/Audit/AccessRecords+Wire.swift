@@ -78,6 +78,6 @@ extension ChangeRecord {
         }
         isPresent = presence == 1
         name = try reader.readText("name", upTo: 512)
-        detail = try reader.readText("detail", upTo: 16_384)
+        detail = try reader.readText("detail", upTo: Self.maximumDetailBytes)
     }
 }

@@ -99,7 +99,8 @@ public struct LoginRecord: Sendable, Hashable {
     }
 }
 
-/// A change to what the control plane decides by: its policy, its people's keys, its hosts.
+/// A change to what the control plane decides by: its policy, its people's keys, its hosts,
+/// its workloads' API keys, whose an identity is.
 public struct ChangeRecord: Sendable, Hashable {
     /// What was changed.
     public enum Subject: UInt8, Sendable, CaseIterable {
@@ -107,14 +108,25 @@ public struct ChangeRecord: Sendable, Hashable {
         case enrolledKey = 2
         case host = 3
         case apiKey = 4
+        case identityBinding = 5
+        /// Something by which a host may join.
+        case joinToken = 6
+        /// The key of a host's agent.
+        case hostKey = 7
+        /// A host was asked to do something.
+        case hostCall = 8
 
-        /// "policy", "enrolled key", "host" or "API key".
+        /// What it is called, in a word or two.
         public var name: String {
             switch self {
             case .policy: "policy"
             case .enrolledKey: "enrolled key"
             case .host: "host"
             case .apiKey: "API key"
+            case .identityBinding: "identity binding"
+            case .joinToken: "join token"
+            case .hostKey: "host key"
+            case .hostCall: "host call"
             }
         }
     }
@@ -126,6 +138,9 @@ public struct ChangeRecord: Sendable, Hashable {
     public let name: ExactText
     /// What it is now, or was.
     public let detail: ExactText
+
+    /// The longest detail, in bytes; a longer one could be written and never read again.
+    static let maximumDetailBytes = 16_384
 
     public init(subject: Subject, isPresent: Bool, name: ExactText, detail: ExactText) {
         self.subject = subject

@@ -17,6 +17,7 @@ extension LogEntry {
         case decision = 6
         case login = 7
         case change = 8
+        case hostEvent = 9
     }
 
     /// What an entry is about, without parsing it; nil for what is none.
@@ -63,6 +64,9 @@ extension LogEntry {
             record.write(to: &writer)
         case .change(let record):
             writeHead(.change, to: &writer)
+            record.write(to: &writer)
+        case .hostEvent(let record):
+            writeHead(.hostEvent, to: &writer)
             record.write(to: &writer)
         }
         guard writer.bytes.count <= Self.maximumBytes else {
@@ -124,6 +128,7 @@ extension LogEntry {
                 case .decision: .decision(try DecisionRecord(from: &reader))
                 case .login: .login(try LoginRecord(from: &reader))
                 case .change: .change(try ChangeRecord(from: &reader))
+                case .hostEvent: .hostEvent(try HostEventRecord(from: &reader))
                 }
             try reader.finish("log entry")
         } catch let error as SSHWireError {

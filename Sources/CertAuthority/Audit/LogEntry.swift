@@ -32,6 +32,8 @@ public struct LogEntry: Sendable, Hashable {
         indirect case login(LoginRecord)
         /// What decisions are made by was changed.
         indirect case change(ChangeRecord)
+        /// A host reported something of a session.
+        indirect case hostEvent(HostEventRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

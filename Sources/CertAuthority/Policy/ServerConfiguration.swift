@@ -103,9 +103,11 @@ public struct ServerConfiguration: Sendable, Hashable {
             }
         }
         let called = providers.map(\.name) + workloads.map(\.name)
-        guard Set(called).count == called.count, !called.contains(Person.enrolledKeys) else {
+        guard Set(called).count == called.count, Person.reservedProviders.isDisjoint(with: called) else {
+            let reserved = Person.reservedProviders.sorted().joined(separator: " or ")
             throw CertAuthorityError(
-                .configuration, "\(name): providers, workloads: each needs a name of its own, not \"keys\"")
+                .configuration,
+                "\(name): providers, workloads: each needs a name of its own, and not \(reserved)")
         }
         signerSocket = setting("signer_socket", try root.text("signer_socket"))
         passphraseFile = setting("passphrase_file", try root.text("passphrase_file"))

@@ -15,6 +15,14 @@ public protocol Directory: Sendable {
     /// Takes the key with this fingerprint away; nothing happens when there is none.
     func removeKey(fingerprint: String) async throws(CertAuthorityError)
 
+    func apiKeys() async throws(CertAuthorityError) -> [APIKey]
+    /// Adds an API key.
+    ///
+    /// - Throws: `.conflict` when there is one of its id or its name.
+    func add(_ key: APIKey) async throws(CertAuthorityError)
+    /// Takes the API key with this id away; nothing happens when there is none.
+    func removeAPIKey(id: String) async throws(CertAuthorityError)
+
     func hosts() async throws(CertAuthorityError) -> [ManagedHost]
     /// Adds a host or puts it in the place of the one with its id.
     ///

@@ -6,6 +6,7 @@ import SSHWire
 /// A directory that forgets everything when its process ends: for tests and trials.
 public actor InMemoryDirectory: Directory {
     private var keys: [String: EnrolledKey] = [:]
+    private var programs: [String: APIKey] = [:]
     private var known: [String: ManagedHost] = [:]
     private var started: [ExactText: LoginSession] = [:]
 
@@ -20,6 +21,17 @@ public actor InMemoryDirectory: Directory {
     }
 
     public func removeKey(fingerprint: String) { keys[fingerprint] = nil }
+
+    public func apiKeys() -> [APIKey] { Array(programs.values) }
+
+    public func add(_ key: APIKey) throws(CertAuthorityError) {
+        guard programs[key.id] == nil, !programs.values.contains(where: { $0.name == key.name }) else {
+            throw .apiKeyIsThere(key.name)
+        }
+        programs[key.id] = key
+    }
+
+    public func removeAPIKey(id: String) { programs[id] = nil }
 
     public func hosts() -> [ManagedHost] { Array(known.values) }
 
@@ -53,6 +65,12 @@ public actor InMemoryDirectory: Directory {
 extension CertAuthorityError {
     public static func keyIsEnrolled(_ fingerprint: String) -> CertAuthorityError {
         CertAuthorityError(.conflict, "key \(fingerprint) is enrolled already")
+    }
+
+    public static func apiKeyIsThere(_ name: String) -> CertAuthorityError {
+        CertAuthorityError(
+            .conflict, "there is an API key \(name) already",
+            hint: "remove it first, or give the new one another name and the same groups")
     }
 
     public static func hostNameIsTaken(_ id: String, by other: String) -> CertAuthorityError {

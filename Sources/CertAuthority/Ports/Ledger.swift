@@ -59,6 +59,10 @@ public struct LedgerDraft: Sendable {
         LedgerDraft(content: .event(.change(record), requester: requester))
     }
 
+    public static func hostEvent(_ record: HostEventRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.hostEvent(record), requester: requester))
+    }
+
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
     /// - Throws: what ``SerialSequence/next(at:millisecond:)`` throws, and `.invalidRequest` for what no certificate can hold.

@@ -42,3 +42,19 @@ func checkText(_ text: String, field: String, maximumBytes: Int) throws(CertAuth
             .invalidRequest, "\(field) \"\(text.escapedForTerminal)\": control characters are not allowed")
     }
 }
+
+/// Refuses what is no word of `a-z`, `0-9` and `extra`, which none of `extra` begins.
+func checkWord(
+    _ word: String, field: String, maximumBytes: Int, extra: String
+) throws(CertAuthorityError) {
+    try checkText(word, field: field, maximumBytes: maximumBytes)
+    let isPlain = word.utf8.allSatisfy { byte in
+        (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || extra.utf8.contains(byte)
+    }
+    guard isPlain, let first = word.utf8.first, !extra.utf8.contains(first) else {
+        throw CertAuthorityError(
+            .invalidRequest,
+            "\(field) \"\(word.escapedForTerminal)\": letters a to z, digits and \(extra) expected, first a letter or digit"
+        )
+    }
+}

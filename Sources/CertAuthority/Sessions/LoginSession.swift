@@ -11,8 +11,8 @@ public struct LoginSession: Sendable, Hashable {
     public let person: Person
     /// The Ed25519 key that the session is bound to.
     public let key: PublicKey
-    /// The fingerprint of the enrolled key that proved who they are; nil where a provider did. When that key goes,
-    /// the session goes.
+    /// The fingerprint of the enrolled key that proved who they are, or ``APIKey/credential``; nil where a provider did.
+    /// When that key goes, the session goes.
     public let credential: String?
     /// Where it was started from, as text; empty when that isn't known.
     public let sourceAddress: String

@@ -63,10 +63,10 @@ struct SettingCheck {
 ///
 /// - Throws: `.configuration`.
 func checkProviderName(_ name: String) throws(CertAuthorityError) -> String {
-    guard isPlainWord(name), name != Person.enrolledKeys else {
+    guard isPlainWord(name), !Person.reservedProviders.contains(name) else {
         throw CertAuthorityError(
             .configuration,
-            "identity provider \"\(String(name.prefix(64)).escapedForTerminal)\": a name of 1 to 32 of a to z, 0 to 9, - and _ expected, first a letter, and not \"\(Person.enrolledKeys)\""
+            "identity provider \"\(String(name.prefix(64)).escapedForTerminal)\": a name of 1 to 32 of a to z, 0 to 9, - and _ expected, first a letter, and not \(Person.reservedProviders.sorted().joined(separator: " or "))"
         )
     }
     return name

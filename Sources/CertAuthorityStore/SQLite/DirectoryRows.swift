@@ -17,6 +17,17 @@ extension Row {
         }
     }
 
+    func apiKey() throws -> APIKey {
+        try undamaged("api_keys") {
+            try APIKey(
+                id: try text("id"), name: try text("name"),
+                secretDigest: Array(try decode(Data.self, forColumn: "secret_digest")),
+                groups: try json("groups", as: [String].self),
+                sourceAddresses: try json("source_addresses", as: [String].self).map { try AddressBlock($0) },
+                created: try time("created"), expires: try optionalTime("expires"))
+        }
+    }
+
     func host() throws -> ManagedHost {
         try undamaged("hosts") {
             try ManagedHost(
@@ -40,6 +51,40 @@ extension Row {
         }
     }
 
+    func joinToken() throws -> JoinToken {
+        try undamaged("join_tokens") {
+            try JoinToken(
+                id: try text("id"), secretDigest: Array(try decode(Data.self, forColumn: "secret_digest")),
+                hostPattern: try text("host_pattern"),
+                labels: try json("labels", as: [String: String].self), expires: try time("expires"),
+                creator: try Identity(try text("creator")))
+        }
+    }
+
+    func enrolledHost() throws -> EnrolledHost {
+        try undamaged("enrolled_hosts") {
+            EnrolledHost(
+                id: try text("id"), clientID: try text("client_id"), key: try key("key"),
+                hostKeys: try json("host_keys", as: [String].self).map { line in
+                    try PublicKeyLine(line).content.plainKey("host key")
+                },
+                joined: try time("joined"))
+        }
+    }
+
+    func identityBinding() throws -> IdentityBinding {
+        try undamaged("identity_bindings") {
+            IdentityBinding(
+                identity: try Identity(try text("identity")), provider: try bytes("provider"),
+                subject: try bytes("subject"), firstSeen: try time("first_seen"))
+        }
+    }
+
+    /// Text that is kept as bytes.
+    private func bytes(_ column: String) throws -> String {
+        String(decoding: try decode(Data.self, forColumn: column), as: UTF8.self)
+    }
+
     func text(_ column: String) throws -> String { try decode(String.self, forColumn: column) }
 
     private func optionalText(_ column: String) throws -> String? {
@@ -48,6 +93,10 @@ extension Row {
 
     private func time(_ column: String) throws -> UnixTime {
         UnixTime(seconds: UInt64(bitPattern: try decode(Int64.self, forColumn: column)))
+    }
+
+    private func optionalTime(_ column: String) throws -> UnixTime? {
+        try decode(Int64?.self, forColumn: column).map { UnixTime(seconds: UInt64(bitPattern: $0)) }
     }
 
     private func key(_ column: String) throws -> PublicKey {

@@ -6,7 +6,7 @@ import Foundation
 import GRDB
 import SSHWire
 
-/// The control plane's people, hosts and sessions, in the ledger's own file: one file is one state to back up.
+/// The control plane's people, workloads, hosts and sessions, in the ledger's own file: one file is one state to back up.
 public struct SQLiteDirectory: Directory {
     private let database: SQLiteAccess
 
@@ -20,7 +20,7 @@ public struct SQLiteDirectory: Directory {
     }
 
     public func add(_ key: EnrolledKey) async throws(CertAuthorityError) {
-        let groups = try json(key.groups)
+        let groups = try storedJSON(key.groups)
         try await database.write { db in
             do {
                 try db.execute(
@@ -42,6 +42,37 @@ public struct SQLiteDirectory: Directory {
         try await remove([fingerprint], sql: "DELETE FROM enrolled_keys WHERE fingerprint = ?")
     }
 
+    public func apiKeys() async throws(CertAuthorityError) -> [APIKey] {
+        try await database.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM api_keys").map { try $0.apiKey() }
+        }
+    }
+
+    public func add(_ key: APIKey) async throws(CertAuthorityError) {
+        let (groups, addresses) = (
+            try storedJSON(key.groups), try storedJSON(key.sourceAddresses.map(\.description))
+        )
+        try await database.write { db in
+            do {
+                try db.execute(
+                    sql: """
+                        INSERT INTO api_keys (id, name, secret_digest, groups, source_addresses, created, expires)
+                        VALUES (?, ?, ?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        key.id, key.name, Data(key.secretDigest), groups, addresses, key.created.stored,
+                        key.expires?.stored,
+                    ])
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                throw CertAuthorityError.apiKeyIsThere(key.name)
+            }
+        }
+    }
+
+    public func removeAPIKey(id: String) async throws(CertAuthorityError) {
+        try await remove([id], sql: "DELETE FROM api_keys WHERE id = ?")
+    }
+
     public func hosts() async throws(CertAuthorityError) -> [ManagedHost] {
         try await database.read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM hosts").map { try $0.host() }
@@ -49,8 +80,8 @@ public struct SQLiteDirectory: Directory {
     }
 
     public func set(_ host: ManagedHost) async throws(CertAuthorityError) {
-        let (names, labels) = (try json(host.names), try json(host.labels))
-        let all = try json(host.names + [host.id])
+        let (names, labels) = (try storedJSON(host.names), try storedJSON(host.labels))
+        let all = try storedJSON(host.names + [host.id])
         try await database.write { db in
             // In the same transaction: of two hosts that are set at once with one name, the second is refused here.
             let taken = try Row.fetchOne(
@@ -81,7 +112,7 @@ public struct SQLiteDirectory: Directory {
     public func add(_ session: LoginSession) async throws(CertAuthorityError) {
         try session.checkStorable()
         let person = session.person
-        let (groups, claims) = (try json(person.groups), try json(StoredClaim(person.claims)))
+        let (groups, claims) = (try storedJSON(person.groups), try storedJSON(StoredClaim(person.claims)))
         try await database.write { db in
             do {
                 try db.execute(
@@ -115,15 +146,16 @@ public struct SQLiteDirectory: Directory {
             for name in names { try statement.execute(arguments: [name]) }
         }
     }
+}
 
-    private func json(_ value: some Encodable) throws(CertAuthorityError) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            return String(decoding: try encoder.encode(value), as: UTF8.self)
-        } catch {
-            throw CertAuthorityError(.invalidRequest, "it can't be stored: \("\(error)".escapedForTerminal)")
-        }
+/// A list or mapping as the columns for it have it.
+func storedJSON(_ value: some Encodable) throws(CertAuthorityError) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    } catch {
+        throw CertAuthorityError(.invalidRequest, "it can't be stored: \("\(error)".escapedForTerminal)")
     }
 }
 

@@ -42,14 +42,18 @@ public struct SQLiteIdentityBindings: IdentityBindings {
         guard first == owner else { throw .identityTaken(identity, provider: provider) }
     }
 
-    /// Lets the next subject that comes with the identity own it.
-    ///
-    /// - Returns: false when nobody owned it.
-    public func free(_ identity: Identity) async throws(CertAuthorityError) -> Bool {
+    public func bindings() async throws(CertAuthorityError) -> [IdentityBinding] {
+        try await database.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM identity_bindings").map { try $0.identityBinding() }
+        }
+    }
+
+    public func free(_ identity: Identity) async throws(CertAuthorityError) -> IdentityBinding? {
         let name = identity.text.string
         return try await database.write { db in
-            try db.execute(sql: "DELETE FROM identity_bindings WHERE identity = ?", arguments: [name])
-            return db.changesCount > 0
+            let row = try Row.fetchOne(
+                db, sql: "DELETE FROM identity_bindings WHERE identity = ? RETURNING *", arguments: [name])
+            return try row?.identityBinding()
         }
     }
 

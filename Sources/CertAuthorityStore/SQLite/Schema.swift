@@ -14,10 +14,13 @@ enum Schema {
     /// The one that makes what a control plane keeps.
     static let directory = "2: enrolled keys, hosts, sessions"
     static let identityBindings = "3: identity bindings"
+    static let apiKeys = "4: API keys"
+    static let fleet = "5: join tokens, hosts' agents, their reports"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
-        "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings",
+        "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
+        "join_tokens", "enrolled_hosts", "record_places",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -103,6 +106,57 @@ enum Schema {
                         subject BLOB NOT NULL,
                         first_seen INTEGER NOT NULL
                     ) STRICT;
+                    """)
+        }
+        migrator.registerMigration(apiKeys) { db in
+            // Secrets are nowhere: only their digests are kept.
+            try db.execute(
+                sql: """
+                    CREATE TABLE api_keys (
+                        id TEXT PRIMARY KEY,
+                        name TEXT NOT NULL UNIQUE,
+                        secret_digest BLOB NOT NULL,
+                        groups TEXT NOT NULL,
+                        source_addresses TEXT NOT NULL,
+                        created INTEGER NOT NULL,
+                        expires INTEGER
+                    ) STRICT;
+                    """)
+        }
+        migrator.registerMigration(fleet) { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE join_tokens (
+                        id TEXT PRIMARY KEY,
+                        secret_digest BLOB NOT NULL,
+                        host_pattern TEXT NOT NULL,
+                        labels TEXT NOT NULL,
+                        expires INTEGER NOT NULL,
+                        creator TEXT NOT NULL
+                    ) STRICT;
+                    CREATE TABLE enrolled_hosts (
+                        id TEXT PRIMARY KEY,
+                        client_id TEXT NOT NULL UNIQUE,
+                        key BLOB NOT NULL,
+                        host_keys TEXT NOT NULL,
+                        joined INTEGER NOT NULL
+                    ) STRICT;
+                    -- Written with the entries: how far a host's records have come is what the log has.
+                    CREATE TABLE record_places (
+                        host TEXT PRIMARY KEY,
+                        sequence INTEGER NOT NULL,
+                        hash BLOB NOT NULL
+                    ) STRICT;
+                    CREATE TABLE host_events (
+                        entry INTEGER PRIMARY KEY,
+                        host TEXT NOT NULL,
+                        who TEXT NOT NULL,
+                        account TEXT NOT NULL,
+                        session TEXT NOT NULL,
+                        is_alert INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE INDEX host_events_by_host ON host_events (host, entry);
+                    CREATE INDEX host_events_by_session ON host_events (session, entry);
                     """)
         }
         return migrator

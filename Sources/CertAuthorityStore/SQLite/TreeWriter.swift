@@ -112,10 +112,28 @@ final class TreeWriter: @unchecked Sendable {
                 try db.cachedStatement(sql: "INSERT INTO revocations (entry) VALUES (?)").execute(arguments: [
                     position
                 ])
+            case .hostEvent(let record): try insert(record, at: position, db)
             case .refusal, .authority, .recovery, .decision, .login, .change: break
             }
             receipts.append(LedgerReceipt(index: UInt64(bitPattern: position), entry: entry))
         }
         return receipts
+    }
+
+    /// What a host reported, to be found again, and how far its reports have come.
+    private func insert(_ record: HostEventRecord, at position: Int64, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO host_events (entry, host, who, account, session, is_alert) VALUES (?, ?, ?, ?, ?, ?)
+                """
+        ).execute(
+            arguments: [
+                position, record.host.string, record.who, record.account.string, record.session.string,
+                record.isAlert,
+            ])
+        try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO record_places (host, sequence, hash) VALUES (?, ?, ?)"
+        ).execute(
+            arguments: [record.host.string, Int64(bitPattern: record.sequence), Data(record.recordHash)])
     }
 }

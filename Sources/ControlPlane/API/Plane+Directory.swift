@@ -55,8 +55,12 @@ extension Plane {
         }
         v1.delete("hosts/:id") { [self] request, context in
             let caller = try await authenticateAdministrator(request, context)
-            try await authority.removeHost(
-                try context.parameters.require("id"), by: caller.session.person.identity)
+            let id = try context.parameters.require("id")
+            if hub.fleet.hosts.contains(where: { $0.id == id }) {
+                try await hub.fleet.removeKey(of: id, by: caller.session.person.identity)
+                hub.disconnect(id)
+            }
+            try await authority.removeHost(id, by: caller.session.person.identity)
             return Response.done
         }
     }

@@ -52,21 +52,6 @@ private enum Cursor {
     }
 
     static func decode(_ text: Substring) -> [UInt8]? {
-        let digits = Array(text.utf8)
-        guard digits.count.isMultiple(of: 2), digits.count <= 2 * maximumBytes else { return nil }
-        var key: [UInt8] = []
-        for start in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = value(digits[start]), let low = value(digits[start + 1]) else { return nil }
-            key.append(high << 4 | low)
-        }
-        return key
-    }
-
-    private static func value(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case 0x30...0x39: digit - 0x30
-        case 0x61...0x66: digit - 0x61 + 10
-        default: nil
-        }
+        text.utf8.count <= 2 * maximumBytes ? bytes(hexadecimal: text) : nil
     }
 }

@@ -70,6 +70,12 @@ extension Plane {
         }
         v1.post("login/token") { [self] request, context in
             let login = try TokenLogin(json: try json(try await body(request, context)))
+            if login.provider == Person.apiKeys {
+                return try answer(
+                    try await authority.logIn(
+                        byAPIKey: login.token, sessionKey: login.sessionKey, from: context.sourceAddress),
+                    context)
+            }
             guard let provider = authority.workloads[login.provider] else {
                 throw Problem(
                     .notFound, "no workloads of \"\(login.provider.escapedForTerminal)\" log in here")
@@ -79,7 +85,7 @@ extension Plane {
             }
             return try answer(
                 try await authority.start(
-                    person, credential: nil, sessionKey: login.sessionKey, from: context.sourceAddress),
+                    person, by: .provider, sessionKey: login.sessionKey, from: context.sourceAddress),
                 context)
         }
     }
@@ -91,7 +97,7 @@ extension Plane {
         guard authority.signIns.remove(id) else { throw gone }
         return try answer(
             try await authority.start(
-                person, credential: nil, sessionKey: sessionKey, from: context.sourceAddress), context)
+                person, by: .provider, sessionKey: sessionKey, from: context.sourceAddress), context)
     }
 
     private func provider(_ name: String) throws(SignInFailure) -> any SignInProvider {

@@ -12,6 +12,7 @@ import SSHWire
 public struct Plane: Sendable {
     let authority: AccessAuthority
     let log: any PublishedLog
+    let hub: TunnelHub
     let info: ServerInfo
     let metrics: PlaneMetrics
     /// Host names, without port, by which clients may call the server, in lower case. A proof made for another server
@@ -23,14 +24,16 @@ public struct Plane: Sendable {
 
     /// - Parameters:
     ///   - log: what is public of the log.
+    ///   - hub: the hosts' tunnels.
     ///   - info: what `GET /v1/server` says.
     ///   - limits: who may ask how often.
     public init(
-        authority: AccessAuthority, log: any PublishedLog, info: ServerInfo, names: [String],
+        authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, info: ServerInfo, names: [String],
         limits: RequestLimits, metrics: PlaneMetrics = PlaneMetrics()
     ) {
         self.authority = authority
         self.log = log
+        self.hub = hub
         self.info = info
         self.names = Set(names.map { $0.lowercased() })
         self.limits = limits
@@ -52,6 +55,9 @@ public struct Plane: Sendable {
         addSessions(v1)
         addCertificates(v1)
         addDirectory(v1)
+        addAPIKeys(v1)
+        addIdentities(v1)
+        addFleet(v1)
         return router
     }
 
@@ -131,8 +137,12 @@ public struct Plane: Sendable {
         case .notLoggedIn:
             Problem(
                 .notLoggedIn,
-                "there is no such session, it has ended, or the request is not signed by its key",
+                "there is no such session, or the request is not signed by its key",
                 hint: "log in: daypass login")
+        case .ended(let end):
+            Problem(
+                .sessionEnded, "your session is over: \(end.reason)", hint: end.hint,
+                sessionEnd: end.rawValue)
         case .stale:
             Problem(
                 .staleProof, "the request's time is too far from the server's",

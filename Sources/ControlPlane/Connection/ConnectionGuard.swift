@@ -8,7 +8,7 @@ import NIOCore
 ///
 /// It stands between TLS and HTTP from the first moment on. Hummingbird's own idle handler comes into the pipeline with
 /// the handshake's end, and each byte that arrives puts it off.
-final class ConnectionGuard: ChannelInboundHandler {
+final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 

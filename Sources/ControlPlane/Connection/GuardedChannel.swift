@@ -60,5 +60,9 @@ struct GuardedChannel<Inner: ServerChildChannel>: ServerChildChannel {
         return ready
     }
 
-    func handle(value: Inner.Value, logger: Logger) async { await inner.handle(value: value, logger: logger) }
+    func handle(value: Inner.Value, logger: Logger) async {
+        await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
+            await inner.handle(value: value, logger: logger)
+        }
+    }
 }

@@ -17,6 +17,7 @@ public final class PlaneMetrics: Sendable {
         var issued: UInt64 = 0
         var refused: [String: UInt64] = [:]
         var logins: [String: UInt64] = [:]
+        var alerts: [String: UInt64] = [:]
     }
 
     /// Upper bounds of the latency histogram, in seconds.
@@ -37,6 +38,7 @@ public final class PlaneMetrics: Sendable {
 
     func countIssued() { state.withLock { $0.issued += 1 } }
     func countRefused(_ verdict: String) { state.withLock { $0.refused[verdict, default: 0] += 1 } }
+    func countAlert(_ match: String) { state.withLock { $0.alerts[match, default: 0] += 1 } }
     func countLogin(_ outcome: String) { state.withLock { $0.logins[outcome, default: 0] += 1 } }
 
     /// - Parameter gauges: names with their help and value, for what is looked up when it is asked for.
@@ -72,6 +74,10 @@ public final class PlaneMetrics: Sendable {
         head("daypass_logins_total", "counter", "Logins, by outcome.")
         for (outcome, count) in state.logins.sorted(by: { $0.key < $1.key }) {
             text += "daypass_logins_total{outcome=\"\(outcome)\"} \(count)\n"
+        }
+        head("daypass_alerts_total", "counter", "Logins on hosts that somebody should look at, by why.")
+        for (match, count) in state.alerts.sorted(by: { $0.key < $1.key }) {
+            text += "daypass_alerts_total{match=\"\(match)\"} \(count)\n"
         }
         for gauge in gauges {
             head(gauge.name, "gauge", gauge.help)

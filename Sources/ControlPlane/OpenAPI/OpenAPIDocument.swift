@@ -118,7 +118,7 @@ extension Operation {
     /// Every problem that it may answer with.
     var allProblems: Set<Problem.Code> {
         var codes: Set<Problem.Code> = [.invalidRequest, .tooLarge, .tooManyRequests, .internalError]
-        if access != .anybody { codes.formUnion([.notLoggedIn, .staleProof, .replayedProof]) }
+        if access != .anybody { codes.formUnion([.notLoggedIn, .sessionEnded, .staleProof, .replayedProof]) }
         if maximumBodyBytes > 0 { codes.insert(.unsupportedMediaType) }
         return codes.union(problems)
     }

@@ -6,7 +6,8 @@ import HTTPTypes
 
 extension Operation {
     /// All of them. A test compares them with the routes.
-    static let all = open + login + signIn + sessions + certificates + directory
+    static let all =
+        open + login + signIn + sessions + certificates + directory + apiKeys + identities + fleet
 
     private static let open = [
         Operation(
@@ -74,7 +75,8 @@ extension Operation {
             answer: .json(.reference("Session"), status: 201), problems: signInProblems),
         Operation(
             method: .post, path: "/v1/login/token", name: "loginByToken",
-            summary: "Starts a workload's session by a token, which is spent.", access: .anybody,
+            summary: "Starts a workload's session by a token, which is spent, or by an API key.",
+            access: .anybody,
             cost: RequestLimits.loginCost, body: .reference("TokenLogin"), maximumBodyBytes: 32 << 10,
             answer: .json(.reference("Session"), status: 201), problems: signInProblems),
     ]
@@ -153,6 +155,91 @@ extension Operation {
             method: .delete, path: "/v1/hosts/{id}", name: "removeHost",
             summary: "Forgets a host: no certificate is issued for it any more.", access: .administrator,
             answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+    ]
+
+    private static let apiKeys = [
+        Operation(
+            method: .get, path: "/v1/api-keys", name: "apiKeys", summary: "The API keys of workloads.",
+            access: .administrator, query: paging, answer: .page("APIKey"), problems: [.denied]),
+        Operation(
+            method: .post, path: "/v1/api-keys", name: "createAPIKey",
+            summary: "Makes an API key. Its token is in this answer and nowhere else.",
+            access: .administrator, body: .reference("NewAPIKey"), maximumBodyBytes: 32 << 10,
+            isRemembered: true, answer: .json(.reference("CreatedAPIKey"), status: 201),
+            problems: [.denied, .conflict, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/api-keys/{id}", name: "removeAPIKey",
+            summary: "Lets an API key open nothing any more, and ends its sessions.", access: .administrator,
+            answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+    ]
+
+    private static let identities = [
+        Operation(
+            method: .get, path: "/v1/identities", name: "identities",
+            summary: "Which account of which identity provider has which identity.", access: .administrator,
+            query: paging, answer: .page("IdentityBinding"), problems: [.denied, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/identities", name: "freeIdentity",
+            summary: "Lets another account have an identity, and ends its owner's sessions.",
+            access: .administrator,
+            query: [
+                Query(name: "identity", schema: .text(), isRequired: true, description: "Percent-encoded.")
+            ], answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+    ]
+
+    private static let fleet = [
+        Operation(
+            method: .post, path: "/v1/hosts/join", name: "joinHost",
+            summary: "Lets a host's agent in by a join token, which is spent.", access: .anybody,
+            cost: RequestLimits.loginCost, body: .reference("Join"),
+            maximumBodyBytes: JoinRequest.maximumBytes,
+            answer: .json(.reference("Joined"), status: 201),
+            problems: [.notFound, .conflict, .storeUnavailable]),
+        Operation(
+            method: .get, path: "/v1/join-tokens", name: "joinTokens",
+            summary: "The join tokens that are out, without what makes them work.", access: .administrator,
+            query: paging, answer: .page("JoinToken"), problems: [.denied]),
+        Operation(
+            method: .post, path: "/v1/join-tokens", name: "makeJoinToken",
+            summary: "Makes a token by which one host may join, once.", access: .administrator,
+            body: .reference("JoinToken"), maximumBodyBytes: 16 << 10, isRemembered: true,
+            answer: .json(.reference("JoinToken"), status: 201),
+            problems: [.denied, .tooManyRequests, .storeUnavailable]),
+        Operation(
+            method: .delete, path: "/v1/join-tokens/{id}", name: "removeJoinToken",
+            summary: "Takes a join token back.", access: .administrator, answer: .nothing,
+            problems: [.denied, .notFound, .storeUnavailable]),
+        Operation(
+            method: .get, path: "/v1/agents", name: "agents", summary: "The hosts' agents and their tunnels.",
+            access: .administrator, query: paging, answer: .page("Agent"), problems: [.denied]),
+        Operation(
+            method: .delete, path: "/v1/agents/{id}", name: "removeAgent",
+            summary: "Takes the key of a host's agent away, and closes its tunnel.", access: .administrator,
+            answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),
+        Operation(
+            method: .post, path: "/v1/agents/{id}/call", name: "callAgent",
+            summary: "Asks a host's agent to do something, and waits for its answer.", access: .administrator,
+            body: .object([Schema.need("command", .text())]), maximumBodyBytes: 64 << 10,
+            answer: .json(.reference("CallAnswer")),
+            problems: [.denied, .hostUnavailable, .storeUnavailable]),
+        Operation(
+            method: .get, path: "/v1/host-sessions", name: "hostSessions",
+            summary: "What hosts reported of sessions, newest first.", access: .administrator,
+            query: [
+                Query(name: "host", schema: .text(), description: "A host's id."),
+                Query(name: "who", schema: .text(), description: "An identity, or an account's name."),
+                Query(name: "session", schema: .text(), description: "The session's name on its host."),
+                Query(
+                    name: "since", schema: .number(minimum: 0),
+                    description: "Not before, in milliseconds since 1970."),
+                Query(
+                    name: "alerts", schema: .text(words: ["true", "false"]),
+                    description: "`true` for what somebody should look at."),
+                Query(name: "after", schema: .text(), description: "`next` of the answer before."),
+                Query(
+                    name: "limit", schema: .number(minimum: 1),
+                    description: "How many at most: 1 to 1000, else 100."),
+            ], answer: .page("HostEvent"), problems: [.denied, .storeUnavailable]),
     ]
 
     private static let paging = [

@@ -1,11 +1,20 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import CertAuthority
 import ControlProtocol
 
 extension Schema {
     private static let key = Schema.text("A public key as ssh-keygen writes it.")
     private static let seconds = Schema.number("Seconds since 1970.")
+
+    /// What is shown of an API key.
+    private static let apiKey = [
+        need("id", .text(pattern: "^[0-9a-f]{16}$")), need("name", .text()),
+        need("identity", .text("Whom it logs in.")), need("groups", .list(.text())),
+        need("sourceAddresses", .list(.text("An address or a block of addresses."))),
+        need("created", seconds), may("expires", seconds),
+    ]
 
     /// The forms that have names.
     static let named: [(name: String, schema: Schema)] = [
@@ -103,6 +112,78 @@ extension Schema {
                 may("email", .text()), may("groups", .list(.text())),
             ])
         ),
+        ("APIKey", .object(apiKey)),
+        (
+            "CreatedAPIKey",
+            .object(
+                apiKey + [
+                    need("token", .text("Secret.", pattern: "^daypass_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$"))
+                ])
+        ),
+        (
+            "NewAPIKey",
+            .object([
+                need("name", .text("1 to 64 of a-z 0-9 . _ -, first a letter or digit.")),
+                may("groups", .list(.text())), may("sourceAddresses", .list(.text())),
+                may("lifetime", .number("Seconds; for ever without it.", minimum: 1)),
+            ])
+        ),
+        (
+            "IdentityBinding",
+            .object([
+                need("identity", .text()), need("provider", .text()),
+                need("subject", .text("The provider's own name for the account.")),
+                need("firstSeen", seconds),
+            ])
+        ),
+        (
+            "Join",
+            .object([
+                need("token", .text("A secret.")), need("hostname", .text()),
+                need("publicJwk", .map(.text())), may("hostKeys", .list(key)), may("labels", .map(.text())),
+            ])
+        ),
+        ("Joined", .object([need("clientId", .text()), need("tunnelUrl", .text())])),
+        (
+            "JoinToken",
+            .object([
+                may("id", .text()), may("token", .text("In the answer to its making only.")),
+                need("hostPattern", .text("A host's name; * stands for any characters, ? for one.")),
+                may("labels", .map(.text())), may("lifetime", .number("Seconds; in a wish.", minimum: 1)),
+                may("expires", seconds),
+            ])
+        ),
+        (
+            "Agent",
+            .object([
+                need("id", .text()), need("clientId", .text()), need("keyThumbprint", .text()),
+                need("joined", seconds), may("connected", seconds), may("lastSeen", seconds),
+                need("recorded", .number("The newest of its records that the log has.")),
+                may("version", .text()),
+            ])
+        ),
+        (
+            "CallAnswer",
+            .object([
+                need("success", .flag()), need("message", .text()), may("output", .text()),
+                need("status", .number()),
+            ])
+        ),
+        (
+            "HostEvent",
+            .object([
+                need("index", .number("Its place in the log.")),
+                need("recorded", .number("Milliseconds since 1970.")),
+                need("happened", .number("Milliseconds since 1970, by the host's clock.")),
+                need("host", .text()),
+                need("event", .text(words: HostEventRecord.Kind.allCases.map(\.name))),
+                need("session", .text()), need("account", .text()), need("who", .text()),
+                need("source", .text()), need("method", .text()), need("serial", .text()),
+                need("match", .text(words: HostEventRecord.Match.allCases.map(\.name))),
+                need("alert", .flag()), may("issuance", .number("Where the log has the issuance.")),
+                need("reason", .text()),
+            ])
+        ),
         (
             "Problem",
             .object([
@@ -110,6 +191,9 @@ extension Schema {
                 need("code", .text(words: Problem.Code.allCases.map(\.rawValue))),
                 need("detail", .text()), may("hint", .text()), may("reasons", .list(.text())),
                 need("requestID", .text()), may("serverTime", .number("Milliseconds since 1970.")),
+                may(
+                    "sessionEnd",
+                    .text("Why the session is over.", words: SessionEnd.allCases.map(\.rawValue))),
                 may("retryAfter", .number("Seconds.")),
             ])
         ),

@@ -138,18 +138,7 @@ public struct HostInfo: Sendable, Hashable {
         var fields = try JSONFields(json, "host")
         id = try fields.needText("id")
         names = try fields.takeTexts("names") ?? []
-        labels = [:]
-        if let value = fields.take("labels") {
-            guard case .object(let members) = value else {
-                throw fields.wrong("labels", "an object of texts")
-            }
-            for member in members {
-                guard let text = member.value.string else {
-                    throw fields.wrong("labels", "an object of texts")
-                }
-                labels[member.name] = text
-            }
-        }
+        labels = try fields.takeLabels("labels")
         logins = try fields.takeTexts("logins")
         loginsOnApproval = try fields.takeTexts("loginsOnApproval")
         try fields.finish()

@@ -15,8 +15,10 @@ public struct Problem: Error, Sendable, Hashable {
         case tooLarge = "too-large"
         /// The body is not JSON.
         case unsupportedMediaType = "unsupported-media-type"
-        /// There is no session, it has ended, or the proof of its key is not right.
+        /// There is no session that is known, or the proof of its key is not right.
         case notLoggedIn = "not-logged-in"
+        /// The session is over; `sessionEnd` says why. Told to whoever has its key.
+        case sessionEnded = "session-ended"
         /// The proof was made too long ago or too far ahead; `serverTime` says what the time is here.
         case staleProof = "stale-proof"
         /// The proof was used before.
@@ -41,6 +43,8 @@ public struct Problem: Error, Sendable, Hashable {
         case signerUnavailable = "signer-unavailable"
         /// An identity provider does not answer, or lies.
         case providerUnavailable = "provider-unavailable"
+        /// The host's agent is not connected, or does not answer.
+        case hostUnavailable = "host-unavailable"
         /// Something else went wrong; the server's log says what, under the request's id.
         case internalError = "internal-error"
 
@@ -48,7 +52,7 @@ public struct Problem: Error, Sendable, Hashable {
         public var status: Int {
             switch self {
             case .invalidRequest: 400
-            case .notLoggedIn, .staleProof, .replayedProof, .loginRefused: 401
+            case .notLoggedIn, .sessionEnded, .staleProof, .replayedProof, .loginRefused: 401
             case .denied, .needsApproval, .needsLogin: 403
             case .notFound: 404
             case .methodNotAllowed: 405
@@ -59,7 +63,7 @@ public struct Problem: Error, Sendable, Hashable {
             case .tooManyRequests: 429
             case .internalError: 500
             case .storeUnavailable, .signerUnavailable: 503
-            case .providerUnavailable: 502
+            case .providerUnavailable, .hostUnavailable: 502
             }
         }
     }
@@ -75,6 +79,8 @@ public struct Problem: Error, Sendable, Hashable {
     public var requestID: String?
     /// Milliseconds since 1970 by the server's clock, where a proof was stale.
     public var serverTime: Int64?
+    /// Why the session is over, a word of ``/CertAuthority/SessionEnd``; where it is.
+    public var sessionEnd: String?
     /// Seconds to wait before the next try, as the `Retry-After` header has them.
     public var retryAfter: Int64?
 
@@ -84,7 +90,7 @@ public struct Problem: Error, Sendable, Hashable {
 
     public init(
         _ code: Code, _ detail: String, hint: String? = nil, reasons: [String] = [], requestID: String? = nil,
-        serverTime: Int64? = nil, retryAfter: Int64? = nil
+        serverTime: Int64? = nil, sessionEnd: String? = nil, retryAfter: Int64? = nil
     ) {
         self.code = code
         self.detail = detail
@@ -92,6 +98,7 @@ public struct Problem: Error, Sendable, Hashable {
         self.reasons = reasons
         self.requestID = requestID
         self.serverTime = serverTime
+        self.sessionEnd = sessionEnd
         self.retryAfter = retryAfter
     }
 
@@ -106,6 +113,7 @@ public struct Problem: Error, Sendable, Hashable {
         if !reasons.isEmpty { members.add("reasons", .array(reasons.map(JSONValue.string))) }
         members.add("requestID", requestID)
         members.add("serverTime", serverTime)
+        members.add("sessionEnd", sessionEnd)
         members.add("retryAfter", retryAfter)
         return members.value
     }
@@ -120,6 +128,6 @@ public struct Problem: Error, Sendable, Hashable {
             Code(rawValue: code) ?? .internalError, detail, hint: value["hint"]?.string,
             reasons: value["reasons"]?.array?.compactMap(\.string) ?? [],
             requestID: value["requestID"]?.string, serverTime: value["serverTime"]?.number,
-            retryAfter: value["retryAfter"]?.number)
+            sessionEnd: value["sessionEnd"]?.string, retryAfter: value["retryAfter"]?.number)
     }
 }

@@ -67,6 +67,23 @@ struct JSONFields {
         try need(name, try takeText(name))
     }
 
+    /// Takes a whole number from 0 that must be there.
+    mutating func needCount(_ name: String) throws(ControlProtocolError) -> UInt64 {
+        UInt64(try need(name, try takeNumber(name)))
+    }
+
+    /// Takes an object of texts; an empty one where there is none.
+    mutating func takeLabels(_ name: String) throws(ControlProtocolError) -> [String: String] {
+        guard let value = take(name) else { return [:] }
+        guard case .object(let members) = value else { throw wrong(name, "an object of texts") }
+        var labels: [String: String] = [:]
+        for member in members {
+            guard let text = member.value.string else { throw wrong(name, "an object of texts") }
+            labels[member.name] = text
+        }
+        return labels
+    }
+
     /// Takes an array of texts.
     mutating func takeTexts(_ name: String) throws(ControlProtocolError) -> [String]? {
         guard let array = try takeArray(name) else { return nil }

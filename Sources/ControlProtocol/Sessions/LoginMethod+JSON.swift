@@ -52,6 +52,7 @@ extension CertificateUse {
         members.add("extensions", .array(extensions.map(\.json)))
         members.add("keyFingerprint", keyFingerprint)
         members.add("sha256", sha256)
+        members.add("signedSHA256", signedSHA256)
         var authority = JSONMembers()
         authority.add("fingerprint", self.authority.fingerprint)
         authority.add("type", self.authority.type)
@@ -90,6 +91,7 @@ extension CertificateUse {
         extensions = try Self.options(try fields.takeArray("extensions") ?? [])
         keyFingerprint = try fields.takeText("keyFingerprint")
         sha256 = try fields.takeText("sha256")
+        signedSHA256 = try fields.takeText("signedSHA256")
         try fields.finish()
     }
 

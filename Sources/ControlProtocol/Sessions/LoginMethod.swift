@@ -80,6 +80,8 @@ public struct CertificateUse: Sendable, Hashable {
     public var keyFingerprint: String?
     /// SHA-256 of the whole certificate in hexadecimal.
     public var sha256: String?
+    /// SHA-256 of what the CA signed, the certificate up to its signature, in hexadecimal: what a log of issuances has.
+    public var signedSHA256: String?
     public var authority: Authority
 
     /// What sshd's own messages say: a key ID, a serial, the CA's fingerprint.
@@ -114,6 +116,7 @@ extension CertificateUse {
         extensions = fields.extensions.map(Option.init)
         keyFingerprint = fields.key.fingerprint
         sha256 = hexadecimal(certificate.sha256)
+        signedSHA256 = hexadecimal(Digest.sha256(certificate.signedBytes))
     }
 }
 

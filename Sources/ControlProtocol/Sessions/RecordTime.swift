@@ -10,6 +10,9 @@ public struct RecordTime: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
+    /// The whole milliseconds.
+    public var milliseconds: UInt64 { nanoseconds / 1_000_000 }
+
     /// The whole seconds.
     public var unixTime: UnixTime { UnixTime(seconds: nanoseconds / 1_000_000_000) }
 

@@ -21,8 +21,10 @@ public struct RequestProof: Sendable, Hashable {
     public static let maximumSessionBytes = 64
     /// The most bytes of `Signature-Input` and of `Signature`.
     public static let maximumHeaderBytes = 512
-    private static let components =
-        #"("@method" "@authority" "@request-target" "content-digest")"#
+    private static let components = #"("@method" "@authority" "@request-target" "content-digest")"#
+    private static let label = "daypass="
+    private static let beginning = "\(label)\(components);created="
+    private static let ending = #"";alg="ed25519""#
 
     public init(session: String, created: Int64, sequence: UInt64) {
         self.session = session
@@ -30,12 +32,17 @@ public struct RequestProof: Sendable, Hashable {
         self.sequence = sequence
     }
 
-    private var parameters: String {
-        #"\#(Self.components);created=\#(created);nonce="\#(sequence)";keyid="\#(session)";alg="ed25519""#
-    }
-
     /// The value of `Signature-Input`.
-    public var signatureInput: String { "daypass=\(parameters)" }
+    public var signatureInput: String {
+        var text = Self.beginning
+        text += String(created)
+        text += ";nonce=\""
+        text += String(sequence)
+        text += "\";keyid=\""
+        text += session
+        text += Self.ending
+        return text
+    }
 
     /// Parses a `Signature-Input` header, which must be spelt exactly as ``signatureInput`` spells it.
     public init(signatureInput text: String) throws(ControlProtocolError) {
@@ -44,16 +51,17 @@ public struct RequestProof: Sendable, Hashable {
                 .tooLong,
                 "Signature-Input: \(text.utf8.count) bytes, at most \(Self.maximumHeaderBytes) are allowed")
         }
-        let parts = text.split(separator: ";", omittingEmptySubsequences: false)
-        guard parts.count == 5, let created = Self.value(parts[1], "created=", quoted: false),
-            let created = Int64(created), created >= 0,
-            let sequence = Self.value(parts[2], "nonce=", quoted: true), let sequence = UInt64(sequence),
-            let session = Self.value(parts[3], "keyid=", quoted: true),
-            (1...Self.maximumSessionBytes).contains(session.utf8.count),
-            session.utf8.allSatisfy({ Self.isNameByte($0) })
+        var rest = text.utf8[...]
+        guard Self.take(Self.beginning, from: &rest), let created = Self.takeNumber(from: &rest),
+            let created = Int64(exactly: created), Self.take(";nonce=\"", from: &rest),
+            let sequence = Self.takeNumber(from: &rest), Self.take("\";keyid=\"", from: &rest)
         else { throw Self.notOurs }
-        self.init(session: String(session), created: created, sequence: sequence)
-        guard signatureInput.utf8.elementsEqual(text.utf8) else { throw Self.notOurs }
+        let session = rest.prefix(while: Self.isNameByte)
+        rest = rest[session.endIndex...]
+        guard (1...Self.maximumSessionBytes).contains(session.count), Self.take(Self.ending, from: &rest),
+            rest.isEmpty
+        else { throw Self.notOurs }
+        self.init(session: String(Substring(session)), created: created, sequence: sequence)
     }
 
     /// What is signed (RFC 9421, section 2.5).
@@ -72,7 +80,7 @@ public struct RequestProof: Sendable, Hashable {
         text += "\n\"content-digest\": "
         text += contentDigest
         text += "\n\"@signature-params\": "
-        text += parameters
+        text += signatureInput.dropFirst(Self.label.count)
         return Array(text.utf8)
     }
 
@@ -98,12 +106,20 @@ public struct RequestProof: Sendable, Hashable {
         "sha-256=:\(Base64.encode(Digest.sha256(body))):"
     }
 
-    private static func value(_ part: Substring, _ name: String, quoted: Bool) -> Substring? {
-        guard part.hasPrefix(name) else { return nil }
-        let value = part.dropFirst(name.count)
-        guard quoted else { return value }
-        guard value.count >= 2, value.first == "\"", value.last == "\"" else { return nil }
-        return value.dropFirst().dropLast()
+    private static func take(_ literal: String, from rest: inout Substring.UTF8View) -> Bool {
+        guard rest.starts(with: literal.utf8) else { return false }
+        rest.removeFirst(literal.utf8.count)
+        return true
+    }
+
+    /// A decimal number as it is written here: without a sign and without a leading zero.
+    private static func takeNumber(from rest: inout Substring.UTF8View) -> UInt64? {
+        let digits = rest.prefix { (0x30...0x39).contains($0) }
+        guard digits.first != 0x30 || digits.count == 1, let number = UInt64(Substring(digits)) else {
+            return nil
+        }
+        rest = rest[digits.endIndex...]
+        return number
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -7,8 +7,11 @@ import CSodium
 extension PrivateKey {
     /// Makes a key from a scalar that was read, and compares its public half with the one that was read beside it.
     ///
-    /// - Parameter scalar: big-endian, leading zero bytes or not.
-    static func ecdsa(
+    /// - Parameters:
+    ///   - scalar: big-endian, leading zero bytes or not. The caller's copy stays the caller's to wipe.
+    ///   - point: SEC 1's form, compressed or not; nil where none was read.
+    /// - Throws: `.invalidKey` for a scalar that is out of range, or another point's.
+    public static func ecdsa(
         _ curve: Curve, scalar: Span<UInt8>, point: [UInt8]?, comment: String
     ) throws(SSHWireError) -> PrivateKey {
         var start = 0
@@ -34,6 +37,14 @@ extension PrivateKey {
         }
         let publicKey = try PublicKey(.ecdsa(curve, point: computed))
         return PrivateKey(publicKey, secret: secret, comment: comment)
+    }
+
+    /// Opens an ECDSA key's scalar, big-endian and as long as a coordinate, while `body` runs; nil for other keys.
+    ///
+    /// For file formats of others: what `body` copies elsewhere is no longer guarded.
+    public func withECDSAScalar<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R? {
+        guard case .ecdsa = publicKey.material else { return nil }
+        return try secret.withSpan(body)
     }
 
     /// Makes a new key by drawing scalars until one is in range (FIPS 186-5, appendix A.2.2).

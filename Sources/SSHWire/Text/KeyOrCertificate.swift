@@ -57,9 +57,11 @@ public enum KeyOrCertificate: Sendable, Hashable {
     }
 }
 
-extension Sequence<UInt8> {
+extension Collection<UInt8> {
     /// True for names that say "certificate", of whatever version: they are never tried as plain keys.
-    var isCertificateName: Bool { Array(self).contains(Array("-cert-v".utf8)) }
+    var isCertificateName: Bool {
+        indices.contains { self[$0] == UInt8(ascii: "-") && self[$0...].starts(with: "-cert-v".utf8) }
+    }
 }
 
 extension LineScanner {

@@ -61,6 +61,8 @@ struct EntryReport: Encodable {
             reasons = record.reasons.map(\.string)
         case .login(let record):
             (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
+        case .hostEvent(let record):
+            (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
         case .recovery, .change: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
@@ -88,7 +90,8 @@ extension LogEntry.Event {
             case .refused: "login-refused"
             }
         case .change(let record):
-            "\(record.subject.name.replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
+            "\(record.subject.name.lowercased().replacing(" ", with: "-"))-\(record.isPresent ? "set" : "removed")"
+        case .hostEvent(let record): "session-\(record.kind.name)"
         }
     }
 
@@ -124,6 +127,11 @@ extension LogEntry.Event {
         case .change(let record):
             return "\(record.name.string.escapedForTerminal)"
                 + (record.detail.isEmpty ? "" : ": \(record.detail.string.escapedForTerminal)")
+        case .hostEvent(let record):
+            return "\(record.account.string.escapedForTerminal) on \(record.host.string.escapedForTerminal)"
+                + (record.keyID.isEmpty ? "" : " by \(record.keyID.string.escapedForTerminal)")
+                + (record.match == .none ? "" : ": \(record.match.name)")
+                + (record.reason.isEmpty ? "" : "; \(record.reason.string.escapedForTerminal)")
         }
     }
 

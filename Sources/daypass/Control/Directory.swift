@@ -97,28 +97,41 @@ struct KeysRemove: AsyncParsableCommand {
 struct Hosts: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell the control plane which hosts there are (administrators).",
-        subcommands: [HostsList.self, HostsAdd.self, HostsRemove.self])
+        subcommands: [HostsList.self, HostsAdd.self, HostsRemove.self, HostsJoinToken.self, HostsStatus.self])
 }
 
 struct HostsList: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the hosts.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the hosts, and how their agents are.")
 
     @OptionGroup var format: FormatOptions
 
     func run() async throws {
-        let items = try await ClientState().list("/v1/hosts")
+        let state = try ClientState()
+        let items = try await state.list("/v1/hosts")
         if format.format == .json { return Terminal.say(JSONValue.array(items).text) }
         let hosts = try items.map { try HostInfo(json: $0) }
+        let agents = try await state.list("/v1/agents").map { try AgentInfo(json: $0) }
+        let now = unixTimeNow().seconds
         Table(
-            ["HOST", "NAMES", "LABELS"],
+            ["HOST", "NAMES", "LABELS", "AGENT"],
             hosts.map { host in
                 [
                     host.id.escapedForTerminal, host.names.map(\.escapedForTerminal).joined(separator: ","),
-                    host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)".escapedForTerminal }
-                        .joined(separator: " "),
+                    spellLabels(host.labels),
+                    agents.first { $0.id == host.id }?.words(at: now) ?? "none",
                 ]
             }
         ).print()
+    }
+}
+
+extension AgentInfo {
+    /// How its tunnel is.
+    fileprivate func words(at now: UInt64) -> String {
+        if let connected { return "connected \(spell(now.subtractingClamped(connected)))" }
+        guard let lastSeen else { return "not seen since the server began" }
+        return "away, seen \(spell(now.subtractingClamped(lastSeen))) ago"
     }
 }
 
@@ -141,17 +154,8 @@ struct HostsAdd: AsyncParsableCommand {
     var labels: [String] = []
 
     func run() async throws {
-        var values: [String: String] = [:]
-        for label in labels {
-            let parts = label.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, values.updateValue(parts[1], forKey: parts[0]) == nil else {
-                throw Failure(
-                    ExitStatus.usage,
-                    "--label \(label.escapedForTerminal): NAME=VALUE expected, each name once")
-            }
-        }
         // The same checks as the server's, before anything is sent.
-        let host = try ManagedHost(id: id, names: names, labels: values)
+        let host = try ManagedHost(id: id, names: names, labels: try parseLabels(labels))
         try await ClientState().ask(
             "PUT", "/v1/hosts/\(host.id)", HostInfo(id: host.id, names: host.names, labels: host.labels).json)
         Terminal.say("host \(host.id) is known")
@@ -172,13 +176,13 @@ struct HostsRemove: AsyncParsableCommand {
     }
 }
 
-struct Sessions: ParsableCommand {
+struct Logins: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List and end sessions with the control plane.",
-        subcommands: [SessionsList.self, SessionsEnd.self])
+        abstract: "List and end people's sessions with the control plane.",
+        subcommands: [LoginsList.self, LoginsEnd.self])
 }
 
-struct SessionsList: AsyncParsableCommand {
+struct LoginsList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List your sessions, or everybody's.")
 
@@ -205,7 +209,7 @@ struct SessionsList: AsyncParsableCommand {
     }
 }
 
-struct SessionsEnd: AsyncParsableCommand {
+struct LoginsEnd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "end", abstract: "End a session: it gets no certificate any more.")
 
@@ -215,7 +219,7 @@ struct SessionsEnd: AsyncParsableCommand {
     func run() async throws {
         guard !session.isEmpty, session.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
             throw Failure(
-                ExitStatus.usage, "SESSION: hexadecimal digits expected", hint: "daypass sessions list")
+                ExitStatus.usage, "SESSION: hexadecimal digits expected", hint: "daypass logins list")
         }
         try await ClientState().ask("DELETE", "/v1/sessions/\(session)")
         Terminal.say("ended")

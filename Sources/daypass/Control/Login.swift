@@ -48,6 +48,11 @@ struct Login: AsyncParsableCommand {
             "Log a workload in by the token in this file (- for standard input).", valueName: "FILE"))
     var tokenFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Log a program in by the API key in this file (- for standard input).", valueName: "FILE"))
+    var apiKeyFile: String?
+
     @OptionGroup var format: FormatOptions
 
     func validate() throws {
@@ -56,6 +61,9 @@ struct Login: AsyncParsableCommand {
         }
         guard tokenFile == nil || provider != nil && !browser else {
             throw ValidationError("--token-file needs --provider, and no browser")
+        }
+        guard apiKeyFile == nil || key == nil && provider == nil && tokenFile == nil && !browser else {
+            throw ValidationError("--api-key-file says by itself how to log in")
         }
     }
 
@@ -113,6 +121,7 @@ struct Login: AsyncParsableCommand {
     /// The identity provider to go to; nil for an enrolled key.
     private func chosenProvider(_ server: ServerInfo) throws -> String? {
         if let provider { return provider }
+        if apiKeyFile != nil { return Person.apiKeys }
         if key != nil { return nil }
         let providers = server.loginMethods.filter { $0 != Person.enrolledKeys }
         guard providers.count > 1 else { return providers.first }
@@ -125,12 +134,33 @@ struct Login: AsyncParsableCommand {
         _ client: ControlClient, _ provider: String, _ sessionKey: PublicKey
     ) async throws -> SessionInfo {
         let login = ProviderLogin(client: client, provider: provider, sessionKey: sessionKey)
+        if let apiKeyFile { return try await login.byToken(try Self.apiKey(apiKeyFile)) }
         guard let tokenFile else {
             return browser ? try await login.byBrowser() : try await login.byDevice()
         }
         let bytes = try FileIO.read(tokenFile == "-" ? "/dev/stdin" : tokenFile, maximumBytes: 16 << 10)
         let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         return try await login.byToken(token)
+    }
+
+    /// The API key in a file that nobody else may read. From standard input, who may is not ours to see.
+    private static func apiKey(_ path: String) throws -> String {
+        let maximumBytes = 1 << 10
+        let bytes: [UInt8]
+        if path == "-" {
+            bytes = try FileIO.read("/dev/stdin", maximumBytes: maximumBytes)
+        } else {
+            let secret = try FileIO.readSecret(path, maximumBytes: maximumBytes)
+            bytes = secret.withSpan { span in span.indices.map { span[$0] } }
+        }
+        let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        // Looked at here: what is something else, another secret perhaps, is not sent.
+        guard APIKeyToken(text) != nil else {
+            throw Failure(
+                "\(path == "-" ? "standard input" : path.escapedForTerminal): there is no API key in it",
+                hint: "it is the line that daypass api-keys create printed: daypass_…")
+        }
+        return text
     }
 
     /// Shows one key after the other, each with its signature: a server that told which keys it knows would tell

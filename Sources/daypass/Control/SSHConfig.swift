@@ -159,7 +159,12 @@ struct SSHConfigInstall: AsyncParsableCommand {
         }
         let usable = patterns.filter(HostPattern.isUsable)
         guard !usable.isEmpty else {
-            throw Failure("there is no host that you may reach", hint: "daypass status shows what there is")
+            throw Failure(
+                "the control plane names no host for you: its policy lets you enter none that it knows, and its "
+                    + "settings have no host_patterns",
+                hint:
+                    "daypass hosts add tells it of a host; daypass policy explain, why you may not enter one"
+            )
         }
         var seen: Set<String> = []
         return usable.filter { seen.insert($0).inserted }

@@ -28,8 +28,28 @@ struct AccessComparisonTests {
             """)
         #expect(
             try reachable(policy, ["web1", "db1", "mail"]) == [
-                "web1: deploy, alice", "db1: postgres (approval), backup (approval)",
+                "web1: deploy, alice",
+                "db1: postgres (approval), * (approval), alice (approval), backup (approval)",
             ])
+    }
+
+    /// Who may enter as anybody finds the host, whatever else its rules name.
+    @Test func anyAccountIsAStarWhereOneThatNoRuleNamesIsLetIn() throws {
+        func reach(_ rules: String) throws -> [String] {
+            try reachable(try AccessSample.policy(rules + "\n"), ["web1"])
+        }
+        let any = "{name: a, hosts: [{any: true}], logins: ['*'], allow: {and: [{groups: sre}]}}"
+        #expect(try reach("- \(any)") == ["web1: *, alice"])
+        // A name that a rule denies is not what the star stands for.
+        let deny = "{name: d, hosts: [{any: true}], deny: {or: [{ssh_username: root}]}}"
+        #expect(try reach("- \(any)\n- \(deny)") == ["web1: *, alice"])
+        let own = """
+            - {name: o, hosts: [{any: true}], logins: ['*'], allow: {and: [{ssh_username_matches_email: true}]}}
+            """
+        #expect(try reach(own) == ["web1: alice"])
+        #expect(try reach("- \(any.replacing("sre", with: "dev"))") == [])
+        let none = "{name: d, hosts: [{any: true}], deny: {or: [{groups: sre}]}}"
+        #expect(try reach("- \(any)\n- \(none)") == [])
     }
 
     private func diff(_ old: String, _ new: String) throws -> [String] {

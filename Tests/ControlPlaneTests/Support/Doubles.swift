@@ -124,6 +124,15 @@ final class TestDirectory: Directory {
         try await change()
         await kept.removeKey(fingerprint: fingerprint)
     }
+    func apiKeys() async throws(CertAuthorityError) -> [APIKey] { await kept.apiKeys() }
+    func add(_ key: APIKey) async throws(CertAuthorityError) {
+        try await change()
+        try await kept.add(key)
+    }
+    func removeAPIKey(id: String) async throws(CertAuthorityError) {
+        try await change()
+        await kept.removeAPIKey(id: id)
+    }
     func hosts() async throws(CertAuthorityError) -> [ManagedHost] { await kept.hosts() }
     func set(_ host: ManagedHost) async throws(CertAuthorityError) {
         try await change()

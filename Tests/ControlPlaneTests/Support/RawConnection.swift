@@ -66,6 +66,7 @@ struct RawConnection: Sendable {
         }
     }
 
+    var bytes: [UInt8] { received.bytes.withLock { $0 } }
     var text: String { received.bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 
     func hasReceived(_ part: String, within timeout: Duration = .seconds(20)) async -> Bool {

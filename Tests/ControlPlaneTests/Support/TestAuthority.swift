@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CertAuthority
+import ControlPlane
 import ControlProtocol
+import Logging
 import SSHWire
 
 /// An authority in memory with real keys: alice deploys to web1, admin administers.
@@ -31,11 +33,14 @@ struct TestAuthority {
     let ledger = TestLedger()
     let directory = TestDirectory()
     let signer: TestSigner
+    let bindings: InMemoryIdentityBindings
     let authority: AccessAuthority
 
     init(limits: AccessAuthority.Limits = .init(), policy: String = TestAuthority.policy) async throws {
         signer = try TestSigner()
-        authority = try await Self.open(ledger, directory, signer, clock, limits, policy)
+        let clock = clock
+        bindings = InMemoryIdentityBindings { UnixTime(seconds: clock.seconds) }
+        authority = try await Self.open(ledger, directory, signer, clock, bindings, limits, policy)
         try await authority.set(
             try ManagedHost(id: "web1", names: ["web1.example.com"], labels: ["team": "infra"]),
             by: try Identity("setup"))
@@ -43,6 +48,7 @@ struct TestAuthority {
 
     static func open(
         _ ledger: TestLedger, _ directory: TestDirectory, _ signer: TestSigner, _ clock: TestClock,
+        _ bindings: any IdentityBindings = InMemoryIdentityBindings(),
         _ limits: AccessAuthority.Limits = .init(), _ policy: String = TestAuthority.policy
     ) async throws -> AccessAuthority {
         let issuer = Issuer(
@@ -50,7 +56,7 @@ struct TestAuthority {
             clock: { clock.milliseconds }, randomBytes: SystemRandom.bytes)
         return try await AccessAuthority(
             issuer: issuer, directory: directory, policy: try AccessPolicy(yaml: policy, name: "policy"),
-            limits: limits)
+            limits: limits, bindings: bindings)
     }
 
     /// The authority as it is after its process died and started again.
@@ -58,18 +64,40 @@ struct TestAuthority {
         try await Self.open(ledger, directory, signer, clock)
     }
 
+    /// The hosts that have joined, of whom nothing is kept but what the log has.
+    func fleet() async throws -> Fleet {
+        try await Fleet(authority, store: InMemoryFleetStore { [ledger] in await ledger.kept.entries })
+    }
+
+    func hub(limits: RequestLimits, logger: Logger) async throws -> TunnelHub {
+        TunnelHub(
+            try await fleet(), names: ["127.0.0.1", "localhost"], limits: limits, metrics: PlaneMetrics(),
+            logger: logger)
+    }
+
     /// A session, as somebody has one after logging in.
     func session(
-        _ identity: String = "alice@example.com", credential: String? = nil, by key: PublicKey? = nil
+        _ identity: String = "alice@example.com", provider: String = "keys"
     ) async throws -> TestSession {
         let sessionKey = try PrivateKey.generate(.ed25519, comment: "")
         let person = Person(
-            identity: try Identity(identity), provider: "keys", subject: "s", authenticatedAt: authority.now)
+            identity: try Identity(identity), provider: provider, subject: "s", authenticatedAt: authority.now
+        )
         let outcome = try await authority.start(
-            person, credential: credential, sessionKey: sessionKey.publicKey,
-            from: try IPAddress("192.0.2.1"), by: key)
+            person, by: .provider, sessionKey: sessionKey.publicKey, from: try IPAddress("192.0.2.1"))
         guard case .started(let session) = outcome else { throw UnexpectedOutcome(what: "\(outcome)") }
         return TestSession(session: session, key: sessionKey)
+    }
+
+    /// An API key's session.
+    func session(
+        byAPIKey token: String, from address: String? = "192.0.2.1"
+    ) async throws -> (outcome: AccessAuthority.LoginOutcome, session: TestSession?) {
+        let sessionKey = try PrivateKey.generate(.ed25519, comment: "")
+        let outcome = try await authority.logIn(
+            byAPIKey: token, sessionKey: sessionKey.publicKey, from: try address.map { try IPAddress($0) })
+        guard case .started(let session) = outcome else { return (outcome, nil) }
+        return (outcome, TestSession(session: session, key: sessionKey))
     }
 
     func enrolled(_ identity: String = "alice@example.com") async throws -> PrivateKey {

@@ -23,6 +23,7 @@ struct TestPlane {
     let rootPEM: String
     let http: HTTPClient
     let log: LogCapture
+    let hub: TunnelHub
 
     var authority: AccessAuthority { parts.authority }
     var name: String { "127.0.0.1:\(port)" }
@@ -46,13 +47,15 @@ struct TestPlane {
         let root = try #require(identity.chainPEM.range(of: "-----BEGIN", options: .backwards))
         let rootPEM = String(identity.chainPEM[root.lowerBound...])
         let log = LogCapture()
+        let limitsInUse = RequestLimits(limits, clock: { parts.clock.milliseconds })
+        let hub = try await parts.hub(limits: limitsInUse, logger: log.logger)
         let plane = Plane(
-            authority: parts.authority, log: parts.ledger,
+            authority: parts.authority, log: parts.ledger, hub: hub,
             info: ServerInfo(
                 version: "1", origin: "test.example", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: ["keys"], hostPatterns: ["*.example.com"]
             ), names: ["127.0.0.1", "localhost"],
-            limits: RequestLimits(limits, clock: { parts.clock.milliseconds }))
+            limits: limitsInUse)
         var settings = settings
         settings.port = 0
         settings.connectionsPerAddress = limits.connectionsPerAddress
@@ -79,7 +82,8 @@ struct TestPlane {
             do {
                 result = .success(
                     try await body(
-                        TestPlane(parts: parts, port: port, rootPEM: rootPEM, http: http, log: log)))
+                        TestPlane(parts: parts, port: port, rootPEM: rootPEM, http: http, log: log, hub: hub))
+                )
             } catch {
                 result = .failure(error)
             }

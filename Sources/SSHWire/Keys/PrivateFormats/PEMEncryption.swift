@@ -37,7 +37,7 @@ enum PEMEncryption {
             throw SSHWireError(
                 .unsupportedType, "private key file: \"\(information.escapedForTerminal)\" is not supported")
         }
-        let vector = bytes(fromHexadecimal: parts[1])
+        let vector = bytes(hexadecimal: parts[1])
         guard let vector, vector.count == cipher.vectorBytes else {
             throw SSHWireError(
                 .invalidValue,
@@ -157,13 +157,5 @@ extension PEMEncryption {
         return Scheme(
             derivation: scheme, cipher: cipher, vector: vector,
             ciphertext: (der.count - ciphertext)..<der.count)
-    }
-
-    private static func bytes(fromHexadecimal text: Substring) -> [UInt8]? {
-        let digits = text.utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
-        guard digits.count == text.utf8.count, digits.count % 2 == 0 else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map {
-            UInt8(truncatingIfNeeded: digits[$0] << 4 | digits[$0 + 1])
-        }
     }
 }

@@ -1,0 +1,74 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import ControlProtocol
+import Glibc
+import SSHWire
+
+/// The folder of the host's key: `jwk.private.json`, mode 0600 from its first byte on, and `jwk.public.json`.
+public struct KeyFolder: Sendable {
+    public let path: String
+
+    public static let privateName = "jwk.private.json"
+    public static let publicName = "jwk.public.json"
+
+    private let files = SystemFiles()
+
+    public init(_ path: String) { self.path = path }
+
+    public var privatePath: String { "\(path)/\(Self.privateName)" }
+    public var publicPath: String { "\(path)/\(Self.publicName)" }
+
+    /// Makes a key and writes both files; the folder too when it isn't there, mode 0700.
+    ///
+    /// - Parameter replacing: an existing key is given up; the server knows this host no longer until it gets the new one.
+    /// - Throws: `.conflict` when there is a key already.
+    public func generate(replacing: Bool) throws(AgentError) -> HostKey {
+        let owned = { (mode: UInt32) in FileAttributes(mode: mode, owner: geteuid(), group: getegid()) }
+        if try files.folder(path) == nil { try files.makeFolder(path, owned(0o700)) }
+        if !replacing, try files.kind(privatePath) != nil {
+            throw AgentError(
+                .conflict, "\(privatePath.escapedForTerminal): there is a key already",
+                hint: "daypass-agent keygen --force makes a new one; the server must be told")
+        }
+        let key = try understand("key") { () throws(ControlProtocolError) in try HostKey.generate() }
+        let secret = FileContent(Array(key.secretFileText.utf8), owned(0o600))
+        if replacing { try files.replace(privatePath, secret) } else { try files.create(privatePath, secret) }
+        try files.replace(publicPath, FileContent(Array(key.publicKey.fileText.utf8), owned(0o644)))
+        return key
+    }
+
+    /// Reads the key.
+    ///
+    /// - Throws: `.notFound` without one, `.unsafeFile` when others than its owner may read it or it isn't root's or
+    ///   ours, `.damaged` when it can't be read or the public file is another key's.
+    public func load() throws(AgentError) -> HostKey {
+        guard let file = try files.read(privatePath, maximumBytes: JSONWebKey.maximumBytes) else {
+            throw AgentError(
+                .notFound, "\(privatePath.escapedForTerminal): there is no key",
+                hint: "daypass-agent keygen makes one")
+        }
+        guard file.attributes.mode & 0o077 == 0,
+            file.attributes.owner == 0 || file.attributes.owner == geteuid()
+        else {
+            throw AgentError(
+                .unsafeFile,
+                "\(privatePath.escapedForTerminal): others than its owner may read it, or it is somebody else's",
+                hint: "chmod 600 \(privatePath.escapedForTerminal)")
+        }
+        let key: HostKey
+        do {
+            key = try HostKey(parsing: file.bytes)
+        } catch {
+            throw AgentError(.damaged, "\(privatePath.escapedForTerminal): \(error.reason)")
+        }
+        guard let publicFile = try files.read(publicPath, maximumBytes: JSONWebKey.maximumBytes) else {
+            throw AgentError(.notFound, "\(publicPath.escapedForTerminal): it is missing")
+        }
+        guard (try? JSONWebKey(parsing: publicFile.bytes)) == key.publicKey else {
+            throw AgentError(
+                .damaged, "\(publicPath.escapedForTerminal): not the public half of \(Self.privateName)")
+        }
+        return key
+    }
+}

@@ -1,0 +1,228 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import SSHWire
+import Synchronization
+
+/// How far a host's records have come into the log.
+public struct RecordPlace: Sendable, Hashable {
+    /// The newest record's number among the host's.
+    public let sequence: UInt64
+    /// SHA-256 of its line.
+    public let hash: [UInt8]
+
+    public init(sequence: UInt64, hash: [UInt8]) {
+        self.sequence = sequence
+        self.hash = hash
+    }
+}
+
+/// The hosts that have joined: who may join, whose agent somebody is, and what they reported.
+///
+/// Everything that is changed is recorded in the log first, then kept, then used.
+public final class Fleet: Sendable {
+    struct State {
+        var tokens: [String: JoinToken] = [:]
+        /// By client id.
+        var hosts: [String: EnrolledHost] = [:]
+        /// How far the records of a host have come, by the host's id.
+        var places: [String: RecordPlace] = [:]
+        /// One host's reports are taken one after the other.
+        var turns: [String: OneAtATime] = [:]
+    }
+
+    let state: Mutex<State>
+    let access: AccessAuthority
+    let store: any FleetStore
+    let changes = OneAtATime()
+    private let spent = InMemorySpentTokens()
+
+    /// Reads everything from the store.
+    public init(_ access: AccessAuthority, store: any FleetStore) async throws(CertAuthorityError) {
+        self.access = access
+        self.store = store
+        var state = State()
+        for token in try await store.joinTokens() { state.tokens[token.id] = token }
+        for host in try await store.enrolledHosts() { state.hosts[host.clientID] = host }
+        state.places = try await store.recordPlaces()
+        self.state = Mutex(state)
+    }
+
+    /// The current second.
+    public var now: UnixTime { access.now }
+
+    /// The hosts that have joined, by id.
+    public var hosts: [EnrolledHost] {
+        state.withLock { Array($0.hosts.values) }.sorted { $0.id < $1.id }
+    }
+
+    /// The host whose agent calls itself so.
+    public func host(clientID: String) -> EnrolledHost? { state.withLock { $0.hosts[clientID] } }
+
+    /// The newest record of a host that is in the log; nil when there is none.
+    public func recordPlace(of host: String) -> RecordPlace? { state.withLock { $0.places[host] } }
+
+    /// Takes a host's token for good.
+    ///
+    /// - Returns: false when it was used before.
+    public func spend(_ tokenID: String, of host: EnrolledHost, until expires: UnixTime) -> Bool {
+        let name = "\(host.id) \(tokenID)"
+        return (try? spent.spend(name, until: expires, now: now)) ?? false
+    }
+
+    // MARK: Joining
+
+    /// The tokens that are out and have not expired, by id.
+    public var joinTokens: [JoinToken] {
+        let now = now
+        return state.withLock { Array($0.tokens.values) }.filter { now < $0.expires }.sorted { $0.id < $1.id }
+    }
+
+    /// Makes a token by which one host may join.
+    ///
+    /// - Parameter lifetime: in seconds; at most ``JoinToken/maximumLifetime``.
+    /// - Returns: the token's text, which is not kept.
+    public func makeJoinToken(
+        hostPattern: String, labels: [String: String], lifetime: UInt64, by actor: Identity
+    ) async throws(CertAuthorityError) -> (token: JoinToken, text: String) {
+        guard (60...JoinToken.maximumLifetime).contains(lifetime) else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "lifetime: \(lifetime) seconds, 60 to \(JoinToken.maximumLifetime) are allowed")
+        }
+        let id = hexadecimal(access.issuer.randomBytes(8))
+        let secret = access.issuer.randomBytes(32)
+        let token = try JoinToken(
+            id: id, secretDigest: Digest.sha256(secret), hostPattern: hostPattern, labels: labels,
+            expires: now.adding(lifetime) ?? now, creator: actor)
+        try await changes.run { () async throws(CertAuthorityError) in
+            try await forgetExpiredTokens()
+            guard state.withLock({ $0.tokens.count }) < JoinToken.maximumCount else {
+                throw CertAuthorityError(
+                    .full, "\(JoinToken.maximumCount) join tokens are out",
+                    hint: "wait until some have expired, or take some back")
+            }
+            try await access.record(change(.joinToken, true, id, token.detail, by: actor))
+            try await store.add(token)
+            state.withLock { $0.tokens[id] = token }
+        }
+        return (token, JoinToken.text(id: id, secret: secret))
+    }
+
+    /// Takes a token back.
+    ///
+    /// - Throws: `.notFound`.
+    public func removeJoinToken(_ id: String, by actor: Identity) async throws(CertAuthorityError) {
+        try await changes.run { () async throws(CertAuthorityError) in
+            guard let token = state.withLock({ $0.tokens[id] }) else {
+                throw CertAuthorityError(.notFound, "there is no join token \(id.escapedForTerminal)")
+            }
+            try await access.record(change(.joinToken, false, id, token.detail, by: actor))
+            try await store.removeJoinTokens([id])
+            state.withLock { $0.tokens[id] = nil }
+        }
+    }
+
+    /// Lets a host join: its agent's key is known from here on, and it is in the inventory with the token's labels.
+    ///
+    /// A host that is known already joins again in its own place, with a new key; people's names for it stay.
+    ///
+    /// - Parameters:
+    ///   - text: the token.
+    ///   - name: what the host calls itself; the token's pattern must match it.
+    /// - Throws: `.notFound` for a token that is unknown, used, expired, or for other hosts: which, only the log knows.
+    public func join(
+        token text: String, name: String, key: PublicKey, hostKeys: [PublicKey], from address: IPAddress?
+    ) async throws(CertAuthorityError) -> EnrolledHost {
+        guard key.keyType == .ecdsaP384 else {
+            throw CertAuthorityError(.invalidRequest, "key: a P-384 key expected")
+        }
+        guard hostKeys.count <= EnrolledHost.maximumHostKeys else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "host keys: \(hostKeys.count), at most \(EnrolledHost.maximumHostKeys) are allowed")
+        }
+        let refusal = CertAuthorityError(
+            .notFound, "the join token is not known, was used, has expired, or is for other hosts",
+            hint: "ask an administrator for one: daypass hosts join-token")
+        guard let parsed = JoinToken.parse(text) else { throw refusal }
+        return try await changes.run { () async throws(CertAuthorityError) in
+            let now = now
+            let token = state.withLock { $0.tokens[parsed.id] }
+            guard let token, token.isOpened(bySecretOfDigest: parsed.secretDigest), now < token.expires,
+                token.admits(name)
+            else { throw refusal }
+            let known = access.hosts.first { $0.id == name || $0.names.contains(name) }
+            let id = known?.id ?? name
+            let managed = try ManagedHost(
+                id: id, names: known?.names ?? [], labels: token.labels)
+            let host = EnrolledHost(
+                id: id, clientID: "daypass:\(id):ssh", key: key, hostKeys: hostKeys, joined: now)
+            if let other = state.withLock({ state in state.hosts.values.first { $0.key == key && $0.id != id }
+            }) {
+                throw CertAuthorityError(.conflict, "the key is the host \(other.id)'s already")
+            }
+            try await access.set(managed, by: token.creator)
+            try await access.record(
+                change(
+                    .hostKey, true, id,
+                    "\(key.fingerprint) by join token \(token.id) from \(address?.description ?? "unknown")",
+                    by: token.creator))
+            try await store.enrol(host, spending: token.id)
+            state.withLock { state in
+                state.tokens[token.id] = nil
+                state.hosts[host.clientID] = host
+            }
+            return host
+        }
+    }
+
+    /// Takes a host's key away: its agent can't connect any more. The host stays in the inventory.
+    ///
+    /// - Throws: `.notFound`.
+    public func removeKey(of id: String, by actor: Identity) async throws(CertAuthorityError) {
+        try await changes.run { () async throws(CertAuthorityError) in
+            guard let host = state.withLock({ state in state.hosts.values.first { $0.id == id } }) else {
+                throw CertAuthorityError(.notFound, "no agent of a host \(id.escapedForTerminal) has joined")
+            }
+            try await access.record(change(.hostKey, false, id, host.key.fingerprint, by: actor))
+            try await store.removeEnrolledHost(id: id)
+            state.withLock { $0.hosts[host.clientID] = nil }
+        }
+    }
+
+    /// Records that somebody asks a host to do something, before it is asked.
+    public func recordCall(
+        _ command: String, on id: String, by actor: Identity
+    ) async throws(CertAuthorityError) {
+        try checkText(command, field: "command", maximumBytes: 64)
+        try checkText(id, field: "host", maximumBytes: ManagedHost.maximumIDBytes)
+        try await access.record(change(.hostCall, true, id, command, by: actor))
+    }
+
+    private func forgetExpiredTokens() async throws(CertAuthorityError) {
+        let now = now
+        let expired = state.withLock { $0.tokens.values.filter { now >= $0.expires }.map(\.id) }
+        guard !expired.isEmpty else { return }
+        try await store.removeJoinTokens(expired)
+        state.withLock { state in for id in expired { state.tokens[id] = nil } }
+    }
+
+    private func change(
+        _ subject: ChangeRecord.Subject, _ isPresent: Bool, _ name: String, _ detail: String,
+        by actor: Identity
+    ) -> LedgerDraft {
+        .change(
+            ChangeRecord(
+                subject: subject, isPresent: isPresent, name: ExactText(name), detail: ExactText(detail)),
+            requester: actor)
+    }
+}
+
+extension JoinToken {
+    /// What the log says of it.
+    fileprivate var detail: String {
+        let labels = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return ([hostPattern] + labels + ["until \(expires)"]).joined(separator: " ")
+    }
+}

@@ -1,0 +1,194 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+public import CertAuthority
+public import ControlProtocol
+public import Logging
+public import NIOCore
+public import SSHWire
+import Synchronization
+
+/// The tunnels that are open, by the host at their other end.
+public final class TunnelHub: Sendable {
+    /// What is known of a host's tunnel.
+    public struct Status: Sendable, Hashable {
+        /// When it was opened; nil while there is none.
+        public var connected: UnixTime?
+        /// When something came through it last.
+        public var lastSeen: UnixTime?
+        /// What the agent said of itself (``ControlProtocol/Tunnel/state``).
+        public var state: JSONValue?
+    }
+
+    /// Whoever may open a tunnel.
+    struct Admitted: Sendable {
+        let host: EnrolledHost
+        let dialect: Tunnel.Dialect
+        let source: IPAddress?
+    }
+
+    enum Admission: Sendable {
+        case admitted(Admitted)
+        case refused(Problem)
+    }
+
+    private struct State {
+        var links: [String: TunnelLink] = [:]
+        var seen: [String: Status] = [:]
+    }
+
+    let fleet: Fleet
+    let metrics: PlaneMetrics
+    let logger: Logger
+    /// Names by which hosts may call the server, in lower case.
+    private let names: Set<String>
+    private let limits: RequestLimits
+    private let state = Mutex(State())
+
+    public init(
+        _ fleet: Fleet, names: [String], limits: RequestLimits, metrics: PlaneMetrics, logger: Logger
+    ) {
+        self.fleet = fleet
+        self.names = Set(names.map { $0.lowercased() })
+        self.limits = limits
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// How many tunnels are open.
+    public var count: Int { state.withLock { $0.links.count } }
+
+    public func status(of host: String) -> Status { state.withLock { $0.seen[host] ?? Status() } }
+
+    // MARK: Coming and going
+
+    /// Judges a host's token.
+    func admit(
+        authorization: String?, authority: String, speaksDaypass: Bool, from source: IPAddress?
+    ) async -> Admission {
+        do {
+            // Before the signature is looked at: it costs half a millisecond.
+            try limits.count(source, cost: 1)
+            return .admitted(
+                try admitted(
+                    authorization: authorization, authority: authority, speaksDaypass: speaksDaypass,
+                    from: source))
+        } catch let problem as Problem {
+            logger.info(
+                "tunnel refused",
+                metadata: [
+                    "daypass.reason": "\(problem.detail)",
+                    "daypass.source": "\(source?.description ?? "")",
+                ])
+            return .refused(problem)
+        } catch {
+            return .refused(Problem(.internalError, "something went wrong here"))
+        }
+    }
+
+    private func admitted(
+        authorization: String?, authority: String, speaksDaypass: Bool, from source: IPAddress?
+    ) throws -> Admitted {
+        let scheme = "Bearer "
+        guard let authorization, authorization.prefix(scheme.count).lowercased() == scheme.lowercased() else {
+            throw Problem(.notLoggedIn, "Authorization: Bearer and a host's token expected")
+        }
+        let text = String(authorization.dropFirst(scheme.count))
+        let refusal = { (reason: String) in
+            Problem(.notLoggedIn, reason, hint: "if the host was removed, let it join again")
+        }
+        let unverified: SignedToken
+        do { unverified = try SignedToken(parsing: text) } catch { throw refusal(error.reason) }
+        guard let host = fleet.host(clientID: unverified.claims.subject) else {
+            throw refusal("host token: no host of this name has joined")
+        }
+        let now = fleet.now
+        let token: HostToken
+        do {
+            let key = try JSONWebKey(host.key)
+            let profile: HostToken.Profile =
+                speaksDaypass
+                ? .daypass(audience: try audience(unverified.claims.audiences.first ?? "")) : .p0
+            token = try HostToken(
+                verifying: text, by: key, subject: host.clientID, profile: profile, now: now)
+        } catch {
+            throw refusal(error.reason)
+        }
+        if speaksDaypass, let tokenID = token.tokenID {
+            let end = token.expires.adding(HostToken.maximumClockSkewSeconds) ?? token.expires
+            guard fleet.spend(tokenID, of: host, until: end) else {
+                throw refusal("host token: it was used before")
+            }
+        }
+        return Admitted(host: host, dialect: speaksDaypass ? .daypass : .p0, source: source)
+    }
+
+    /// The audience, when it is this server.
+    private func audience(_ text: String) throws(ControlProtocolError) -> String {
+        let url = try TunnelURL(text)
+        guard url.isEncrypted, !url.isWebSocket, url.origin == text, names.contains(url.host) else {
+            throw ControlProtocolError(.invalidValue, "host token: aud: another server's")
+        }
+        return text
+    }
+
+    /// A host's tunnel is open; the one before, if there is one, is closed.
+    ///
+    /// An old connection's end comes late as a rule, and must not take the new one's place away: ``closed(_:)`` compares.
+    func opened(_ link: TunnelLink) {
+        let now = fleet.now
+        let old = state.withLock { state in
+            let old = state.links.updateValue(link, forKey: link.host.id)
+            state.seen[link.host.id, default: Status()].connected = now
+            state.seen[link.host.id, default: Status()].lastSeen = now
+            return old
+        }
+        old?.close("the host opened another tunnel")
+        logger.info("tunnel opened", metadata: ["daypass.host": "\(link.host.id)"])
+    }
+
+    func closed(_ link: TunnelLink) {
+        let isOwn = state.withLock { state in
+            guard state.links[link.host.id] === link else { return false }
+            state.links[link.host.id] = nil
+            state.seen[link.host.id]?.connected = nil
+            return true
+        }
+        if isOwn { logger.info("tunnel closed", metadata: ["daypass.host": "\(link.host.id)"]) }
+    }
+
+    func seen(_ host: EnrolledHost) {
+        let now = fleet.now
+        state.withLock { $0.seen[host.id]?.lastSeen = now }
+    }
+
+    func told(_ host: EnrolledHost, _ value: JSONValue) {
+        state.withLock { $0.seen[host.id]?.state = value }
+    }
+
+    /// Closes the tunnel of a host whose key was taken away.
+    public func disconnect(_ host: String) {
+        state.withLock { $0.links[host] }?.close("the host was removed")
+    }
+
+    // MARK: Calls
+
+    /// Asks a host to do something.
+    ///
+    /// - Parameters:
+    ///   - data: the operation: `command` and its fields.
+    ///   - timeout: how long an answer is waited for.
+    /// - Throws: a problem when the host is not connected, does not answer in time, or does not know what it was asked.
+    public func call(_ host: String, _ data: JSONValue, timeout: TimeAmount = .seconds(10)) async throws
+        -> TunnelReply
+    {
+        guard let link = state.withLock({ $0.links[host] }) else {
+            throw Problem(
+                .hostUnavailable, "host \(host.escapedForTerminal) is not connected",
+                hint: "see daypass-agent status on it")
+        }
+        return try await link.call(
+            TunnelCall(data: data, timeoutMilliseconds: UInt64(clamping: timeout.nanoseconds / 1_000_000)),
+            timeout: timeout)
+    }
+}

@@ -1,0 +1,107 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import CertAuthority
+import ControlProtocol
+import NIOCore
+import NIOWebSocket
+import SSHWire
+import Synchronization
+
+/// The server's end of one tunnel: calls that wait for their answers.
+final class TunnelLink: Sendable {
+    private struct State {
+        var number: Int64 = 0
+        var waiting: [Int64: CheckedContinuation<Result<JSONValue, Problem>, Never>] = [:]
+        var isClosed = false
+    }
+
+    let host: EnrolledHost
+    private let channel: any Channel
+    private let state = Mutex(State())
+
+    /// The most calls that wait for a host's answer at a time.
+    private static let maximumCalls = 64
+
+    init(_ host: EnrolledHost, _ channel: any Channel) {
+        self.host = host
+        self.channel = channel
+    }
+
+    func call(_ call: TunnelCall, timeout: TimeAmount) async throws -> TunnelReply {
+        let result = await withCheckedContinuation { continuation in
+            let number: Int64? = state.withLock { state in
+                guard !state.isClosed, state.waiting.count < Self.maximumCalls else { return nil }
+                state.number += 1
+                state.waiting[state.number] = continuation
+                return state.number
+            }
+            guard let number else {
+                return continuation.resume(
+                    returning: .failure(
+                        Problem(
+                            .hostUnavailable, "host \(host.id): its tunnel is closed, or too many calls wait")
+                    ))
+            }
+            send(.request(id: .number(number), method: Tunnel.call, params: call.value))
+            channel.eventLoop.scheduleTask(in: timeout) { [weak self] in
+                guard let self else { return }
+                self.settle(
+                    number,
+                    .failure(
+                        Problem(
+                            .hostUnavailable,
+                            "host \(self.host.id) did not answer in \(timeout.nanoseconds / 1_000_000_000) seconds"
+                        )))
+            }
+        }
+        do {
+            return try TunnelReply(try result.get())
+        } catch let error as ControlProtocolError {
+            throw Problem(.hostUnavailable, "host \(host.id): \(error.reason)")
+        }
+    }
+
+    /// An answer has come.
+    func answered(_ id: RPCID?, _ result: Result<JSONValue, RPCError>) {
+        guard case .number(let number) = id else { return }
+        settle(
+            number,
+            result.mapError { error in
+                Problem(.hostUnavailable, "host \(host.id): \(error.message.escapedForTerminal)")
+            })
+    }
+
+    func ended() {
+        let waiting = state.withLock { state in
+            state.isClosed = true
+            let waiting = state.waiting
+            state.waiting = [:]
+            return waiting
+        }
+        for continuation in waiting.values {
+            continuation.resume(
+                returning: .failure(Problem(.hostUnavailable, "host \(host.id): its tunnel was closed")))
+        }
+    }
+
+    func send(_ message: RPCMessage) {
+        let frame = NIOWebSocket.WebSocketFrame(
+            fin: true, opcode: .text, data: ByteBuffer(bytes: message.encoded))
+        channel.writeAndFlush(frame, promise: nil)
+    }
+
+    /// Says why, and closes.
+    func close(_ reason: String) {
+        var data = ByteBuffer()
+        data.write(webSocketErrorCode: .goingAway)
+        data.writeString(String(reason.utf8.prefix(100).map { Character(UnicodeScalar($0)) }))
+        let frame = NIOWebSocket.WebSocketFrame(fin: true, opcode: .connectionClose, data: data)
+        let channel = channel
+        channel.writeAndFlush(frame).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    private func settle(_ number: Int64, _ result: Result<JSONValue, Problem>) {
+        state.withLock { $0.waiting.removeValue(forKey: number) }?.resume(returning: result)
+    }
+}

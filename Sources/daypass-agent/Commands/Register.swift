@@ -1,0 +1,231 @@
+// Daypass: an SSH certificate authority.
+// SPDX-License-Identifier: Apache-2.0
+
+import Agent
+import ArgumentParser
+import CommandSupport
+import ControlProtocol
+import Glibc
+import SSHWire
+
+struct RegisterCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "register", abstract: "Makes this host known to a control plane.",
+        discussion: """
+            With --server, it joins a Daypass control plane by a one-time token, and writes the configuration. With --url \
+            and --auth, it registers with P0's backend and does the same. With neither, it prints the request, to be \
+            handed in by somebody else.
+
+            The host's key is made if there is none; its private half stays here.
+            """)
+
+    enum Form: String, ExpressibleByArgument, CaseIterable { case json, yaml }
+
+    @OptionGroup var configuration: ConfigurationOptions
+    @Option(help: ArgumentHelp("The Daypass control plane to join.", valueName: "https://…")) var server:
+        String?
+    @Option(
+        help: ArgumentHelp(
+            "The certificate that the control plane is known by; without it the system's roots decide.",
+            valueName: "SHA256:…"))
+    var fingerprint: String?
+    @Option(help: ArgumentHelp("The file of the one-time token; - is standard input.", valueName: "file"))
+    var joinTokenFile: String?
+    @Option(help: ArgumentHelp("P0's registration URL.", valueName: "https://…")) var url: String?
+    @Option(
+        help: ArgumentHelp(
+            "P0's token. Everybody on this machine can read it: --auth-file is better.", valueName: "token"))
+    var auth: String?
+    @Option(help: ArgumentHelp("The file of P0's token; - is standard input.", valueName: "file"))
+    var authFile: String?
+    @Option(help: ArgumentHelp("How the request is printed.", valueName: "json|yaml")) var output = Form.json
+    @Option(name: .customLong("hostname"), help: ArgumentHelp("This host's name.", valueName: "name"))
+    var name: String?
+    @Option(
+        name: .customLong("label"), parsing: .singleValue,
+        help: ArgumentHelp("A label of the host; may be repeated.", valueName: "key=value"))
+    var labels: [String] = []
+    @Option(help: ArgumentHelp("The address at which people reach the host.", valueName: "address"))
+    var publicIP = ""
+    @Option(help: ArgumentHelp("The folder of the host's key.", valueName: "folder")) var keyPath: String?
+    @Option(help: ArgumentHelp("Where sshd's public host keys are.", valueName: "folder")) var hostKeys =
+        "/etc/ssh"
+    @Flag(help: "Replaces a configuration that is there.") var force = false
+    @Flag(help: "Allows http:// to other machines.") var insecureTransport = false
+    // Taken so that P0's instructions work: we are root, and the unit is the package's.
+    @Flag(help: .hidden) var allowRoot = false
+    @Option(help: .hidden) var serviceName = "p0-ssh-agent"
+
+    func validate() throws {
+        guard server == nil || url == nil else { throw ValidationError("--server or --url, not both") }
+        guard (server == nil) == (joinTokenFile == nil) else {
+            throw ValidationError("--server and --join-token-file belong together")
+        }
+        guard url == nil || (auth == nil) != (authFile == nil) else {
+            throw ValidationError("--url: one of --auth and --auth-file expected")
+        }
+        for label in labels {
+            let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty, !label.holdsControlCharacters else {
+                throw ValidationError("--label \(label.escapedForTerminal): key=value expected")
+            }
+        }
+    }
+
+    func run() throws {
+        var layer = SettingLayer()
+        layer.set(.hostName, name)
+        layer.set(.keyFolder, keyPath.map(absolutePath))
+        layer.set(.labels, labels.isEmpty ? nil : labels)
+        layer.set(.fingerprint, fingerprint)
+        layer.set(.insecureTransport, insecureTransport ? "true" : nil)
+        let settings = try configuration.load(layer, mayBeMissing: true)
+        let isPosted = server != nil || url != nil
+        if isPosted, !force, try SystemFiles().kind(configuration.path) != nil {
+            throw Failure(
+                "\(configuration.path.escapedForTerminal): there is a configuration already",
+                hint: "--force replaces it; --config names another file")
+        }
+        let folder = KeyFolder(try settings.keyFolder())
+        let key =
+            try SystemFiles().kind(folder.privatePath) == nil
+            ? folder.generate(replacing: false) : folder.load()
+        var registration = try HostRegistration(
+            hostName: try settings.hostName() ?? hostName(), key: key.publicKey,
+            labels: try settings.labels(),
+            hostKeyFolder: hostKeys)
+        registration.publicAddress = publicIP
+        guard isPosted else { return try show(registration, settings) }
+        let answer = try post(registration, settings)
+        try write(answer, registration, settings, folder)
+    }
+
+    /// Prints the request, as P0's agent of the seed did.
+    private func show(_ registration: HostRegistration, _ settings: AgentConfiguration) throws {
+        guard case .object(var members) = registration.value(at: unixTimeNow()) else { return }
+        members.append(.init("environmentId", .string(try settings.environmentID())))
+        switch output {
+        case .json:
+            Terminal.say(
+                "{\n"
+                    + members.map { "  \(JSONValue.string($0.name).text): \($0.value.text)" }.joined(
+                        separator: ",\n") + "\n}")
+        // JSON's values are YAML's too.
+        case .yaml: for member in members { Terminal.say("\(member.name): \(member.value.text)") }
+        }
+    }
+
+    private func post(_ registration: HostRegistration, _ settings: AgentConfiguration) throws
+        -> RegistrationAnswer
+    {
+        let target =
+            server.map { $0.hasSuffix("/") ? "\($0)v1/hosts/join" : "\($0)/v1/hosts/join" } ?? url ?? ""
+        let address: TunnelURL
+        do {
+            address = try TunnelURL(target)
+        } catch {
+            throw Failure(ExitStatus.usage, error.reason)
+        }
+        let exchange = try HTTPExchange(
+            address, trust: try settings.trust(), proxies: try ProxySettings(environment),
+            userAgent: "daypass-agent/\(agentVersion)",
+            allowingInsecureTransport: try settings.allowsInsecureTransport())
+        configuration.debug("POST \(address)")
+        let response: HTTPExchange.Response
+        if let joinTokenFile {
+            response = try exchange.post(registration.joinBody(token: try secret(joinTokenFile)))
+        } else {
+            let token = try auth ?? secret(authFile ?? "")
+            response = try exchange.post(registration.p0Body(at: unixTimeNow()), bearer: token)
+        }
+        configuration.debug("status \(response.status)")
+        guard (200...201).contains(response.status) else {
+            throw Failure("\(address): \(Self.refusal(response))", hint: Self.hint(response.status))
+        }
+        return try server == nil
+            ? RegistrationAnswer(p0: response.body) : RegistrationAnswer(joined: response.body)
+    }
+
+    /// What a server says with another status: a problem's title where it is one.
+    private static func refusal(_ response: HTTPExchange.Response) -> String {
+        let json = try? JSONValue(parsing: response.body, maximumBytes: 64 << 10, otherNumbers: .null)
+        let words = json?["detail"]?.string ?? json?["title"]?.string
+        return "status \(response.status)" + (words.map { ": \($0.escapedForTerminal)" } ?? "")
+    }
+
+    private static func hint(_ status: Int) -> String? {
+        status == 401 || status == 403
+            ? "the token may be spent, over, or for another host; ask for a new one" : nil
+    }
+
+    /// A token of one line out of a file that only its owner reads, or of standard input.
+    private func secret(_ path: String) throws -> String {
+        let bytes: [UInt8]
+        if path == "-" {
+            var buffer = [UInt8](repeating: 0, count: 8 << 10)
+            let count = unsafe read(STDIN_FILENO, &buffer, buffer.count)
+            bytes = Array(buffer.prefix(max(0, count)))
+        } else {
+            guard let file = try SystemFiles().read(absolutePath(path), maximumBytes: 8 << 10) else {
+                throw Failure("\(path.escapedForTerminal): there is no such file")
+            }
+            if file.attributes.mode & 0o077 != 0 {
+                Terminal.complain(
+                    "warning", "\(path.escapedForTerminal): others than its owner may read the token")
+            }
+            bytes = file.bytes
+        }
+        let text = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(
+            String.init)
+        guard let text, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw Failure("\(path.escapedForTerminal): a token of one line expected")
+        }
+        return text
+    }
+
+    private func write(
+        _ answer: RegistrationAnswer, _ registration: HostRegistration, _ settings: AgentConfiguration,
+        _ keys: KeyFolder
+    ) throws {
+        var lines = answer.settings
+        lines.append((.hostName, registration.hostName))
+        lines.append((.keyFolder, keys.path))
+        if server != nil, let fingerprint = try settings.trust().fingerprint {
+            lines.append((.fingerprint, fingerprint))
+        }
+        let files = SystemFiles()
+        let path = configuration.path
+        let attributes = FileAttributes(mode: 0o644, owner: geteuid(), group: getegid())
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex,
+            try files.folder(String(path[..<slash])) == nil
+        {
+            try files.makeFolder(
+                String(path[..<slash]), FileAttributes(mode: 0o755, owner: geteuid(), group: getegid()))
+        }
+        if let key = answer.fleetKey { try pin(key, beside: path, attributes) }
+        let text = ConfigurationFile.text(lines, labels: registration.labels)
+        try files.replace(path, FileContent(Array(text.utf8), attributes))
+        Terminal.note(
+            "registered as \(answer.settings[0].value.escapedForTerminal); settings in \(path.escapedForTerminal)"
+        )
+        Terminal.complain(
+            "hint",
+            "systemctl enable --now daypass-agent-tunnel, or daypass-agent start --config \(path.escapedForTerminal)"
+        )
+    }
+
+    /// Keeps the fleet's root key: from here on, only who has it may change whom this host trusts.
+    private func pin(_ line: String, beside path: String, _ attributes: FileAttributes) throws {
+        _ = try PublicKeyLine(line)
+        let files = SystemFiles()
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+        let place = "\(folder)/fleet_key.pub"
+        let content = Array((line + "\n").utf8)
+        if let old = try files.read(place, maximumBytes: 64 << 10), old.bytes != content {
+            throw Failure(
+                "\(place.escapedForTerminal): the server names another fleet key than the one that is pinned",
+                hint: "remove the file only if the fleet really has a new root key")
+        }
+        try files.replace(place, FileContent(content, attributes))
+    }
+}
