@@ -238,7 +238,8 @@ let package = Package(
             name: "AgentTests", dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport"]),
         // Changes trust or grants on a test's own host, where one operation fails or the process dies.
         .executableTarget(
-            name: "TrustFaultProbe", dependencies: ["Agent", "ControlProtocol", "SSHWire"], path: "Tests/TrustFaultProbe"),
+            name: "TrustFaultProbe", dependencies: ["Agent", "ControlProtocol", "SSHWire"],
+            path: "Tests/TrustFaultProbe"),
         // The agent's built programs and the real sshd, ssh and PAM.
         .testTarget(
             name: "AgentInteropTests",

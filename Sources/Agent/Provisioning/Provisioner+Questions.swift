@@ -69,7 +69,7 @@ extension Provisioner {
         let value = JSONValue.object([
             .init("version", 1), .init("time", .string(clock.time.description)),
             .init("grants", .array(records.map { $0.summary(at: clock.time) })),
-            .init("drift", .array(plan.steps.map { .string($0.headline) })),
+            .init("drift", .array(plan.headlines.map { .string($0) })),
             .init("problems", .array(problems.map { .string($0) })),
             .init("revocationVersion", .string(String(recorded?.revocationVersion ?? 0))),
             .init("fleetVersion", .string(String(fleet?.version ?? 0))),
