@@ -23,9 +23,9 @@
             port = try LocalSocket.freePort()
             let folder = system.folder
             try Tool.run(
-                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder.path("host_key")]
+                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder.path("ssh_host_ed25519_key")]
             ).orThrow("host key")
-            try folder.write("[127.0.0.1]:\(port) \(try folder.readText("host_key.pub"))", to: "known_hosts")
+            try folder.write("[127.0.0.1]:\(port) \(try folder.readText("ssh_host_ed25519_key.pub"))", to: "known_hosts")
             try folder.makeFolder("bin", mode: 0o755)
             try FileManager.default.copyItem(atPath: Tool.find("sshd"), toPath: folder.path("bin/sshd"))
             try folder.write(
@@ -37,7 +37,7 @@
                 """, to: "etc/pam.d/sshd", mode: 0o644)
             try folder.write(
                 """
-                HostKey \(system.path("host_key"))
+                HostKey \(system.path("ssh_host_ed25519_key"))
                 ListenAddress 127.0.0.1:\(port)
                 PidFile \(system.path("sshd.pid"))
                 UsePAM yes
