@@ -22,10 +22,12 @@
             system = try PrivateSystem()
             port = try LocalSocket.freePort()
             let folder = system.folder
+            let hostKey = folder.path("ssh_host_ed25519_key")
             try Tool.run(
-                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder.path("ssh_host_ed25519_key")]
+                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", hostKey]
             ).orThrow("host key")
-            try folder.write("[127.0.0.1]:\(port) \(try folder.readText("ssh_host_ed25519_key.pub"))", to: "known_hosts")
+            let publicKey = try folder.readText("ssh_host_ed25519_key.pub")
+            try folder.write("[127.0.0.1]:\(port) \(publicKey)", to: "known_hosts")
             try folder.makeFolder("bin", mode: 0o755)
             try FileManager.default.copyItem(atPath: Tool.find("sshd"), toPath: folder.path("bin/sshd"))
             try folder.write(

@@ -41,7 +41,8 @@ extension Fleet {
         var targets = try await targets(wish)
         for identity in wish.people {
             // First: what is issued while this runs would not be found below.
-            try await access.endSessions(of: identity, by: actor, from: address, reason: "revoked: \(wish.reason)")
+            try await access.endSessions(
+                of: identity, by: actor, from: address, reason: "revoked: \(wish.reason)")
             for certificate in try await store.issuances(of: identity, endingAfter: now) {
                 targets.append(certificate.revocation)
             }

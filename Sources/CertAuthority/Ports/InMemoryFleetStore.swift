@@ -71,7 +71,11 @@ public actor InMemoryFleetStore: FleetStore {
         where isWanted: (UnsignedCertificate) -> Bool
     ) async throws(CertAuthorityError) -> [UnsignedCertificate] {
         try await entries().compactMap { _, entry in
-            if case .issuance(let certificate) = entry.event, isWanted(certificate) { certificate } else { nil }
+            if case .issuance(let certificate) = entry.event, isWanted(certificate) {
+                certificate
+            } else {
+                nil
+            }
         }
     }
 

@@ -55,7 +55,8 @@ final class TunnelLink: Sendable {
         guard let number else {
             return completion(
                 .failure(
-                    Problem(.hostUnavailable, "host \(host.id): its tunnel is closed, or too many calls wait")))
+                    Problem(.hostUnavailable, "host \(host.id): its tunnel is closed, or too many calls wait")
+                ))
         }
         send(.request(id: .number(number), method: Tunnel.call, params: call.value))
         channel.eventLoop.scheduleTask(in: timeout) { [weak self] in
@@ -65,7 +66,8 @@ final class TunnelLink: Sendable {
                 .failure(
                     Problem(
                         .hostUnavailable,
-                        "host \(self.host.id) did not answer in \(timeout.nanoseconds / 1_000_000_000) seconds")))
+                        "host \(self.host.id) did not answer in \(timeout.nanoseconds / 1_000_000_000) seconds"
+                    )))
         }
     }
 

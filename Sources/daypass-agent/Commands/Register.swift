@@ -50,7 +50,8 @@ struct RegisterCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder of the host's key.", valueName: "folder")) var keyPath: String?
     @Option(help: ArgumentHelp("Where sshd's public host keys are.", valueName: "folder")) var hostKeys =
         "/etc/ssh"
-    @Option(help: ArgumentHelp("Where keys go that this host is to trust.", valueName: "folder")) var configFolder =
+    @Option(help: ArgumentHelp("Where keys go that this host is to trust.", valueName: "folder"))
+    var configFolder =
         "/etc/daypass"
     @Flag(help: "Replaces a configuration that is there.") var force = false
     @Flag(help: "Allows http:// to other machines.") var insecureTransport = false
