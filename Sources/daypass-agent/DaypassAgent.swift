@@ -20,8 +20,7 @@ struct DaypassAgent: ParsableCommand {
         subcommands: [
             Trust.self, Principals.self, ScanCommand.self, RunCommand.self, SessionsCommand.self,
             StartCommand.self, KeygenCommand.self, RegisterCommand.self, StatusCommand.self, JWTCommand.self,
-            UninstallCommand.self, VersionCommand.self,
-            CommandCommand.self, GrantsCommand.self,
+            UninstallCommand.self, VersionCommand.self, CommandCommand.self, GrantsCommand.self,
         ])
 
     static func main() {

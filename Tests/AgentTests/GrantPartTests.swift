@@ -63,6 +63,8 @@ import Testing
         try due(0)
         let looks = try (1...200).filter { try tick(part, at: Int64($0)) }
         #expect(looks == [1, 3, 7, 15, 31, 63, 123, 183])
+        // And said once.
+        #expect(said.all == ["grants: looked"])
     }
 
     @Test func aClockThatIsSetBackDelaysNothing() throws {

@@ -44,7 +44,7 @@ import Testing
         #expect(machine.state.withLock { $0.groups["docker"]?.members } == ["alice"])
 
         let revoked = try machine.perform(#"{"command":"revokeGrant","id":"req.1"}"#, at: 60)
-        #expect(revoked == OperationResult(success: true, message: "revoked: req.1"))
+        #expect(revoked == HostOutcome(success: true, message: "revoked: req.1"))
         #expect(try machine.keys("alice") == nil)
         #expect(try machine.names("sudoers.d").isEmpty)
         #expect(machine.state.withLock { $0.groups["docker"]?.members } == [])
@@ -80,7 +80,7 @@ import Testing
     @Test func revokingWhatIsNotThereSaysSo() throws {
         let result = try machine.perform(#"{"command":"revokeGrant","id":"never"}"#)
         #expect(
-            result == OperationResult(success: true, message: "nothing to revoke: no grant never is known"))
+            result == HostOutcome(success: true, message: "nothing to revoke: no grant never is known"))
     }
 
     @Test func aDryRunShowsExactlyWhatIsDoneAndChangesNothing() throws {

@@ -40,7 +40,7 @@ import Testing
 
     private func trust(
         _ version: Int, _ keys: [PublicKey], by key: PrivateKey, _ namespace: ExactText = TrustOrder.namespace
-    ) throws -> OperationResult {
+    ) throws -> HostOutcome {
         let list = JSONValue.array(keys.map { .string($0.text) }).text
         let statement = "{\"format\":1,\"version\":\(version),\"authorities\":\(list)}"
         let call = JSONValue.object([
@@ -53,7 +53,7 @@ import Testing
     private func revoke(
         _ version: UInt64, _ serials: [UInt64], by key: PrivateKey,
         _ namespace: ExactText = RevocationOrder.namespace
-    ) throws -> OperationResult {
+    ) throws -> HostOutcome {
         let list = try revocations(version, serials)
         let call = JSONValue.object([
             .init("command", "revocations"), .init("version", .string("\(version)")),

@@ -22,10 +22,12 @@
             system = try PrivateSystem()
             port = try LocalSocket.freePort()
             let folder = system.folder
+            let hostKey = folder.path("ssh_host_ed25519_key")
             try Tool.run(
-                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder.path("host_key")]
+                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", hostKey]
             ).orThrow("host key")
-            try folder.write("[127.0.0.1]:\(port) \(try folder.readText("host_key.pub"))", to: "known_hosts")
+            let publicKey = try folder.readText("ssh_host_ed25519_key.pub")
+            try folder.write("[127.0.0.1]:\(port) \(publicKey)", to: "known_hosts")
             try folder.makeFolder("bin", mode: 0o755)
             try FileManager.default.copyItem(atPath: Tool.find("sshd"), toPath: folder.path("bin/sshd"))
             try folder.write(
@@ -37,7 +39,7 @@
                 """, to: "etc/pam.d/sshd", mode: 0o644)
             try folder.write(
                 """
-                HostKey \(system.path("host_key"))
+                HostKey \(system.path("ssh_host_ed25519_key"))
                 ListenAddress 127.0.0.1:\(port)
                 PidFile \(system.path("sshd.pid"))
                 UsePAM yes
@@ -46,7 +48,7 @@
                 KbdInteractiveAuthentication no
 
                 """, to: "etc/ssh/sshd_config", mode: 0o644)
-            _ = mkdir("/run/sshd", 0o755)
+            _ = unsafe mkdir("/run/sshd", 0o755)
             try system.run(["useradd", "-m", "-s", "/bin/sh", Self.account]).orThrow("useradd")
             let token = try admin.daypass(["hosts", "join-token", "create", "--name", name]).orThrow(
                 "join-token")

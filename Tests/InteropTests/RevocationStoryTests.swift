@@ -28,6 +28,7 @@
             let admin: Laptop
             let alice: Laptop
             private(set) var hosts: [FleetHost] = []
+            private var certificates = 0
 
             init(hosts names: [String]) throws {
                 plane = try PrivateControlPlane(rules: RevocationStoryTests.rules)
@@ -46,7 +47,8 @@
 
             /// Gets alice a certificate for one host.
             func certify(_ host: String) throws -> String {
-                let key = alice.folder.path("key-\(host)")
+                certificates += 1
+                let key = alice.folder.path("key\(certificates)")
                 try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]).orThrow("key")
                 try alice.daypass([
                     "certificate", "--host", host, "--login", "deploy", "--key", "\(key).pub", "--output",

@@ -73,7 +73,7 @@
                     "register", "--server", plane.url, "--fingerprint", plane.fingerprint,
                     "--join-token-file", folder.path("token"), "--hostname", "web1", "--config",
                     folder.path("agent.yaml"), "--key-path", folder.path("keys"), "--host-keys",
-                    folder.path("ssh"),
+                    folder.path("ssh"), "--config-folder", folder.path("etc"),
                 ]
             ).orThrow("register")
         }

@@ -97,8 +97,10 @@ public struct SystemAccountBook: AccountBook {
             var room = [CChar](repeating: 0, count: size)
             let status = body(&room)
             switch status {
-            // getpwnam_r(3) lists what systems say for "not found" beside 0.
-            case 0, ENOENT, ESRCH, EPERM: return
+            // With 0, every service was asked and has no such entry. ENOENT and the like, which getpwnam_r(3) lists as
+            // "not found" too, are what glibc hands on from a directory's client whose daemon does not run
+            // (nss/getXXbyYY_r.c).
+            case 0: return
             case EINTR: continue
             case ERANGE where size < maximumBytes: size *= 4
             default:

@@ -26,6 +26,8 @@ public final class GrantPart: ServicePart {
     private let say: (String) -> Void
     private var running: RunningProgram?
     private var output: [UInt8] = []
+    /// What the last sweep said: what does not succeed is said once.
+    private var said: [UInt8] = []
     private var lastSweep: Moment?
     /// Seconds to the next attempt; doubled by each that leaves something due.
     private var delay: UInt64 = 1
@@ -92,6 +94,8 @@ public final class GrantPart: ServicePart {
         if count > 0, output.count < Self.maximumBytes { output += chunk[..<count] }
         if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) {
             running = nil
+            defer { said = output }
+            guard output != said else { return [] }
             for line in String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline) {
                 say("grants: \(String(line).escapedForTerminal)")
             }

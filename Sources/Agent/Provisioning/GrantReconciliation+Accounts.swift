@@ -45,7 +45,7 @@ extension GrantReconciliation {
             do throws(AgentError) {
                 let entry = try host.accounts.account(name)
                 if let account = made[name] {
-                    try plan(account, entry, isNeeded: needed.contains(name))
+                    try plan(account, entry, isNeeded: needed.contains(name) || !inForce(name).isEmpty)
                 } else if entry == nil {
                     try protected.check(name, nil)
                     let account = MadeAccount(name: name, mark: String(randomIdentifier().prefix(16)))

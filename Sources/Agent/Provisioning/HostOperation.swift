@@ -50,6 +50,8 @@ public enum HostOperation: Sendable, Hashable {
         guard let kind = Kind(rawValue: command) else {
             throw AgentError(.invalidRequest, "unknown command: \(command.escapedForTerminal)")
         }
+        // By this a repeated call is known before it comes here.
+        _ = try fields.text("requestId", upTo: TunnelCall.maximumRequestIDBytes)
         self = try Self.read(kind, &fields)
         try fields.finish()
     }

@@ -85,6 +85,9 @@ public struct OperationPlan: Sendable, Hashable {
         return (lines + notes.map { "note: \($0)" }).joined(separator: "\n")
     }
 
+    /// The steps, one line each.
+    public var headlines: [String] { steps.map(\.headline) }
+
     /// The plan as a program reads it: `steps` in their order, then `notes`.
     public var json: JSONValue {
         .object([

@@ -1,11 +1,12 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlProtocol
 import SSHWire
 
 extension Provisioner {
     /// Gives a grant, whole or not at all.
-    func grant(_ grant: Grant, dryRun: Bool, at moment: Moment) throws(AgentError) -> OperationResult {
+    func grant(_ grant: Grant, dryRun: Bool, at moment: Moment) throws(AgentError) -> HostOutcome {
         let lock = dryRun ? nil : try self.lock()
         let now = try now(at: moment, keepsFile: !dryRun)
         let stored = try host.store.read()
@@ -30,7 +31,7 @@ extension Provisioner {
         guard let lock else { return Self.dryRun(plan) }
         guard let failure = try carryOut(plan, lock, now: now).concerning(grant.account) else {
             let again = known == nil ? "granted" : "granted already"
-            return OperationResult(
+            return HostOutcome(
                 success: true,
                 message: "\(again): \(grant.id) to \(grant.account)"
                     + (grant.until.map { " until \($0)" } ?? ""))
@@ -81,7 +82,7 @@ extension Provisioner {
     /// Takes back a grant, or some parts of a request.
     func revoke(
         _ id: GrantID, _ parts: [Grant.Part], dryRun: Bool, at moment: Moment
-    ) throws(AgentError) -> OperationResult {
+    ) throws(AgentError) -> HostOutcome {
         let lock = dryRun ? nil : try self.lock()
         let now = try now(at: moment, keepsFile: !dryRun)
         let known = try host.store.read().records.filter {
@@ -90,7 +91,7 @@ extension Provisioner {
         let open = known.filter { $0.phase != .ended }
         guard !open.isEmpty else {
             let message = known.isEmpty ? "no grant \(id) is known" : "grant \(id) has ended already"
-            return OperationResult(success: true, message: "nothing to revoke: \(message)")
+            return HostOutcome(success: true, message: "nothing to revoke: \(message)")
         }
         let decided = open.map { $0.isBeingRemoved ? $0 : $0.ending("it was revoked") }
         var work = try GrantReconciliation(host, now: now, deciding: decided)
@@ -103,7 +104,7 @@ extension Provisioner {
                 "grant \(id) is being revoked, and not all of it is gone yet: \(failure.reason)",
                 hint: failure.hint ?? "the agent goes on by itself")
         }
-        return OperationResult(success: true, message: "revoked: \(id)")
+        return HostOutcome(success: true, message: "revoked: \(id)")
     }
 
     /// Brings the host to what its records say: ends what is over, finishes what was interrupted, mends what was
@@ -135,8 +136,8 @@ extension Provisioner {
         return try carryOut(plan, lock, now: now)
     }
 
-    static func dryRun(_ plan: OperationPlan) -> OperationResult {
-        OperationResult(
+    static func dryRun(_ plan: OperationPlan) -> HostOutcome {
+        HostOutcome(
             success: true, message: "dry run: \(plan.steps.count) steps, nothing is changed",
             output: plan.text)
     }

@@ -8,7 +8,7 @@ extension Provisioner {
     /// Says who may enter an account by certificate, for good.
     func setPrincipals(
         _ name: LocalName, _ principals: [ExactText], dryRun: Bool
-    ) throws(AgentError) -> OperationResult {
+    ) throws(AgentError) -> HostOutcome {
         let lock = try HostLock(host.layout, files: host.files, seconds: 30)
         defer { _ = lock }
         let entry = try host.accounts.account(name)
@@ -22,7 +22,7 @@ extension Provisioner {
         let plan: Plan
         if principals.isEmpty {
             guard try folder.entry(account) != nil else {
-                return OperationResult(success: true, message: "no certificate may enter \(name) as it is")
+                return HostOutcome(success: true, message: "no certificate may enter \(name) as it is")
             }
             plan = try folder.removal(of: account)
         } else {
@@ -33,7 +33,7 @@ extension Provisioner {
                 OperationPlan(plan.steps.map { .init(.change($0.change), $0.purpose) }, notes: plan.notes))
         }
         try folder.apply(plan)
-        return OperationResult(
+        return HostOutcome(
             success: true,
             message: principals.isEmpty
                 ? "no certificate may enter \(name)" : "\(principals.count) principals may enter \(name)")
@@ -42,7 +42,7 @@ extension Provisioner {
     /// What static access is left, as `daypass-agent scan --format json` says it.
     ///
     /// A process of its own looks: it takes on each account's rights, which all threads of a process share.
-    func scan(at moment: Moment) throws(AgentError) -> OperationResult {
+    func scan(at moment: Moment) throws(AgentError) -> HostOutcome {
         let result = try host.programs.run(
             host.agentProgram,
             [
@@ -50,11 +50,11 @@ extension Provisioner {
                 host.sshd.binary, "--state-folder", host.layout.state,
             ], seconds: 120)
         guard result.succeeded else { throw AgentError(.program, "scan: \(result.complaint)") }
-        return OperationResult(success: true, message: "scanned", output: result.outputText)
+        return HostOutcome(success: true, message: "scanned", output: result.outputText)
     }
 
     /// What holds on this host, and what is not as it should be.
-    func status(at moment: Moment) throws(AgentError) -> OperationResult {
+    func status(at moment: Moment) throws(AgentError) -> HostOutcome {
         let clock = try GrantClock.now(
             host.files, host.layout, at: moment, boot: host.boot, owner: host.owner, keepsFile: false)
         let records = try host.store.read().records.filter { $0.phase != .ended }
@@ -69,13 +69,13 @@ extension Provisioner {
         let value = JSONValue.object([
             .init("version", 1), .init("time", .string(clock.time.description)),
             .init("grants", .array(records.map { $0.summary(at: clock.time) })),
-            .init("drift", .array(plan.steps.map { .string($0.headline) })),
+            .init("drift", .array(plan.headlines.map { .string($0) })),
             .init("problems", .array(problems.map { .string($0) })),
             .init("revocationVersion", .string(String(recorded?.revocationVersion ?? 0))),
             .init("fleetVersion", .string(String(fleet?.version ?? 0))),
             .init("isTrustInstalled", .bool(!(recorded?.settings.isEmpty ?? true))),
         ])
-        return OperationResult(
+        return HostOutcome(
             success: true,
             message:
                 "\(records.count) grants; \(plan.steps.count) things to mend, \(problems.count) problems",

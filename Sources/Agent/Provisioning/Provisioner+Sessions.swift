@@ -6,10 +6,10 @@ import SSHWire
 
 extension Provisioner {
     /// The sessions that are open, as JSON.
-    func listSessions() throws(AgentError) -> OperationResult {
+    func listSessions() throws(AgentError) -> HostOutcome {
         let sessions = try host.sessions.live()
         let list = JSONValue.array(sessions.map(\.json))
-        return OperationResult(
+        return HostOutcome(
             success: true, message: "\(sessions.count) sessions are open",
             output: JSONValue.object([.init("version", 1), .init("sessions", list)]).text)
     }
@@ -17,7 +17,7 @@ extension Provisioner {
     /// Ends the sessions that are meant: by their records, never all processes of a user.
     func killSessions(
         _ selection: HostOperation.SessionSelection, reason: String, dryRun: Bool
-    ) throws(AgentError) -> OperationResult {
+    ) throws(AgentError) -> HostOutcome {
         if let account = selection.account {
             try host.protectedAccounts().check(account, try host.accounts.account(account))
         }
@@ -39,10 +39,10 @@ extension Provisioner {
         let plan = OperationPlan(chosen.map { .init(.endSession($0), reason) })
         if dryRun { return Self.dryRun(plan) }
         guard !chosen.isEmpty else {
-            return OperationResult(success: true, message: "no such session is open")
+            return HostOutcome(success: true, message: "no such session is open")
         }
         try host.sessions.end(chosen.map { ($0, reason) })
-        return OperationResult(success: true, message: "\(chosen.count) sessions ended")
+        return HostOutcome(success: true, message: "\(chosen.count) sessions ended")
     }
 }
 

@@ -9,7 +9,7 @@ extension Provisioner {
     /// Installs a list of what is revoked, and ends the sessions that it revokes.
     ///
     /// sshd reads the file at each login: there is nothing to reload.
-    func install(_ order: RevocationOrder, dryRun: Bool) throws(AgentError) -> OperationResult {
+    func install(_ order: RevocationOrder, dryRun: Bool) throws(AgentError) -> HostOutcome {
         let lock = try HostLock(host.layout, files: host.files, seconds: 30)
         defer { _ = lock }
         let authorities = try trustedAuthorities()
@@ -38,7 +38,7 @@ extension Provisioner {
             throw AgentError(.damaged, "\(host.layout.revokedKeys): what was written does not come back")
         }
         if let failure = runner.run(ends).first { throw failure }
-        return OperationResult(
+        return HostOutcome(
             success: true,
             message: "revocation list version \(order.list.list.version) is "
                 + (plan.isEmpty ? "installed already" : "installed") + "; \(ends.count) sessions ended")
@@ -92,7 +92,7 @@ extension Provisioner {
     }
 
     /// Changes the CAs that sshd trusts, as the fleet's root key says: proven by logins, or taken back.
-    func install(_ order: TrustOrder, dryRun: Bool) throws(AgentError) -> OperationResult {
+    func install(_ order: TrustOrder, dryRun: Bool) throws(AgentError) -> HostOutcome {
         let lock = try HostLock(host.layout, files: host.files, seconds: 90, of: .fleet)
         defer { _ = lock }
         let fleet = try FleetState.read(host.files, host.layout)
@@ -129,7 +129,7 @@ extension Provisioner {
             Plan(plan.fileSteps), to: host.sshd, host.trustChange)
         // Grants by principal name the CAs.
         _ = try? sweep(at: .now)
-        return OperationResult(
+        return HostOutcome(
             success: true,
             message: "\(order.authorities.count) CAs of version \(order.version): \(report.outcome.rawValue)",
             output: report.proofs.isEmpty ? nil : report.proofs.joined(separator: "\n"))

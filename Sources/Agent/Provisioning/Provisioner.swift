@@ -4,21 +4,6 @@
 public import ControlProtocol
 import SSHWire
 
-/// What became of an operation.
-public struct OperationResult: Sendable, Hashable {
-    public let success: Bool
-    /// What was done, or why not: one line.
-    public let message: String
-    /// The answer to a question, or the plan of a dry run.
-    public let output: String?
-
-    public init(success: Bool, message: String, output: String? = nil) {
-        self.success = success
-        self.message = message
-        self.output = output
-    }
-}
-
 /// Does what the control plane may ask of a host.
 ///
 /// May be called from any thread and from several processes at once: changes wait for each other at the host's lock.
@@ -41,10 +26,10 @@ public struct Provisioner: Sendable {
     ///   - data: a call's `data` (docs/formats/host-operations.md).
     ///   - dryRun: changes nothing; the plan is the result's output.
     ///   - moment: now.
-    public func perform(_ data: JSONValue, dryRun: Bool = false, at moment: Moment) -> OperationResult {
+    public func perform(_ data: JSONValue, dryRun: Bool = false, at moment: Moment) -> HostOutcome {
         do throws(AgentError) {
             guard data["command"] != nil, data["command"] != "" else {
-                return OperationResult(success: true, message: "Request logged - no command specified")
+                return HostOutcome(success: true, message: "Request logged - no command specified")
             }
             let operation = try HostOperation(data)
             if let allowed = try host.settings().operations, let name = data["command"]?.string,
@@ -54,16 +39,16 @@ public struct Provisioner: Sendable {
             }
             return try perform(operation, dryRun: dryRun, at: moment)
         } catch {
-            return OperationResult(
+            return HostOutcome(
                 success: false, message: error.reason + (error.hint.map { " (\($0))" } ?? ""))
         }
     }
 
     private func perform(
         _ operation: HostOperation, dryRun: Bool, at moment: Moment
-    ) throws(AgentError) -> OperationResult {
+    ) throws(AgentError) -> HostOutcome {
         switch operation {
-        case .nothing(let message): return OperationResult(success: true, message: message)
+        case .nothing(let message): return HostOutcome(success: true, message: message)
         case .grant(let grant): return try self.grant(grant, dryRun: dryRun, at: moment)
         case .revoke(let id, let parts): return try revoke(id, parts, dryRun: dryRun, at: moment)
         case .principals(let account, let names):

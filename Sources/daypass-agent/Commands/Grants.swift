@@ -40,7 +40,12 @@ struct GrantsSweep: ParsableCommand {
     func run() throws {
         let provisioner = Provisioner(host.provisioning)
         if dryRun { return Terminal.say(try provisioner.pending(at: .now).text) }
-        guard let plan = try provisioner.sweep(at: .now) else { return }
-        Terminal.say(plan.text)
+        do throws(AgentError) {
+            for line in try provisioner.sweep(at: .now)?.headlines ?? [] { Terminal.say(line) }
+        } catch {
+            // The agent reads what is said here, and goes on trying.
+            Terminal.say("not all is done: \(error.reason)")
+            throw ExitCode(ExitStatus.failed)
+        }
     }
 }

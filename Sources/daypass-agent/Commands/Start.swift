@@ -28,7 +28,9 @@ struct StartCommand: ParsableCommand {
         let first = try read()
         let name = try first.hostName() ?? hostName()
         let part = try TunnelPart(
-            operations: Provisioner(service.host.provisioning), say: Terminal.note,
+            operations: ProvisionedHost(
+                Provisioner(service.host.provisioning), agentVersion: agentVersion, hostName: name),
+            say: Terminal.note,
             debug: configuration.debug
         ) { () throws(AgentError) in try read().tunnelSettings(machine: hostName()) }
         let labels = try first.labels()

@@ -89,7 +89,7 @@ final class PretendMachine: ProgramRunner, AccountBook, HostSessions {
 
     /// Does an operation at some seconds after ``noon``.
     @discardableResult
-    func perform(_ text: String, at seconds: Int64 = 0, dryRun: Bool = false) throws -> OperationResult {
+    func perform(_ text: String, at seconds: Int64 = 0, dryRun: Bool = false) throws -> HostOutcome {
         let data = try JSONValue(parsing: Array(text.utf8), maximumBytes: 1 << 20)
         return Provisioner(host(), lockSeconds: 2).perform(data, dryRun: dryRun, at: Self.moment(seconds))
     }
