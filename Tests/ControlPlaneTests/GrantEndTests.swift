@@ -86,6 +86,23 @@ import Testing
         #expect(try await scene.issue(by: again).certificate != nil)
     }
 
+    @Test func aPolicyThatGrantsLessEndsGrantsEarlier() async throws {
+        let scene = try await ApprovalScene()
+        let granted = try await scene.approved()
+        var changes = scene.authority.grantChanges().makeAsyncIterator()
+        try await scene.authority.use(
+            try AccessPolicy(
+                yaml: ApprovalScene.policy(approval: "{by: {or: [{groups: {has: leads}}]}, grant: 5m}"),
+                name: "policy"), by: try Identity("setup"))
+        let change = await changes.next()
+        #expect(change?.kind == .reconsidered && change?.request.id == granted.id)
+        let certificate = try #require(try await scene.issue().certificate)
+        #expect(certificate.fields.validBefore.seconds == scene.parts.clock.seconds + 300)
+        scene.parts.clock.advance(seconds: 300)
+        #expect(try await scene.issue { $0.reason = "r" }.refusal?.contains("for so long any more") == true)
+        #expect(scene.authority.liveGrants.isEmpty)
+    }
+
     @Test func whoeverWatchesIsToldOfEachChange() async throws {
         let scene = try await ApprovalScene()
         var changes = scene.authority.grantChanges().makeAsyncIterator()

@@ -63,6 +63,7 @@ extension AccessAuthority {
             try await directory.removeKey(fingerprint: fingerprint)
             // From here on no session is started by it (`start` looks under the same lock), and all that were are seen.
             state.withLock { $0.keys[key.key] = nil }
+            reconsiderGrants()
             try await endAll(.enrolledKeyRemoved, by: actor, from: address, reason: "its key was removed") {
                 $0.credential == fingerprint
             }

@@ -71,7 +71,7 @@ extension AccessAuthority {
             return .refused(decision)
         }
         // It outlives neither the session nor what was approved.
-        let end = min(session.expires, approved?.window?.until ?? .forever)
+        let end = min(session.expires, approved.flatMap { grantEnd(of: $0, policy) } ?? .forever)
         let left = end.seconds > now.seconds ? end.seconds - now.seconds : 0
         let request = try IssuanceRequest(
             key: wish.key, subject: .user(grant.options), identity: session.person.identity,

@@ -137,6 +137,7 @@ public final class AccessAuthority: Sendable {
                         subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)),
                         detail: ""), requester: requester))
             state.withLock { $0.policy = policy }
+            reconsiderGrants()
         }
     }
 

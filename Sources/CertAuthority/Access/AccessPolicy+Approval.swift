@@ -54,6 +54,12 @@ extension AccessPolicy {
         return breakGlass.longest
     }
 
+    /// How long a grant under a rule lasts at most, in seconds; nil where the policy gives none any more.
+    func longestGrant(rule name: String, isBreakGlass: Bool) -> UInt64? {
+        guard let demand = approvalDemand(rule: name) else { return nil }
+        return isBreakGlass ? (rule(called: name)?.breakGlass ?? breakGlass)?.longest : demand.longestGrant
+    }
+
     /// Whether the rule's certificates let the account use sudo.
     func givesSudo(rule name: String) -> Bool { rule(called: name)?.terms.mayUseSudo ?? false }
 }

@@ -180,17 +180,32 @@ extension AccessAuthority {
             authenticatedAt: known.authenticatedAt)
     }
 
-    /// Why a grant opens nothing although its time is not up; nil where it does.
+    /// When a grant ends: as it was granted, or earlier where the policy grants less by now. Nil where it is no grant,
+    /// or the policy gives none any more.
+    func grantEnd(of request: GrantRequest, _ policy: AccessPolicy) -> UnixTime? {
+        guard let window = request.window,
+            let longest = policy.longestGrant(rule: request.rule, isBreakGlass: request.isBreakGlass)
+        else { return nil }
+        return min(window.until, window.from.adding(longest) ?? .forever)
+    }
+
+    /// Why a grant opens nothing although its time is not up; nil where it does. Whether the person may still pass an
+    /// approval by is judged when they do.
     func fault(of request: GrantRequest, _ policy: AccessPolicy) -> String? {
-        guard let demand = policy.approvalDemand(rule: request.rule) else {
-            return "the policy has no rule \(request.rule) any more that asks for approval"
-        }
+        guard let end = grantEnd(of: request, policy), let demand = policy.approvalDemand(rule: request.rule)
+        else { return "the policy has nothing any more that rule \(request.rule) could grant like this" }
+        guard now < end else { return "rule \(request.rule) does not grant it for so long any more" }
         guard !request.isBreakGlass else { return nil }
-        guard let window = request.window, now < window.from.adding(demand.longestGrant) ?? .forever else {
-            return "rule \(request.rule) grants \(spell(demand.longestGrant)) at most now"
-        }
         let standing = standingApprovals(of: request, policy)
         guard standing < demand.count else { return nil }
         return "of its approvals \(standing) still count, rule \(request.rule) asks for \(demand.count)"
+    }
+
+    /// Tells whoever acts on grants that those which are open have to be looked at again: the policy, or a key of
+    /// somebody who approved, is another.
+    func reconsiderGrants() {
+        for request in book.all where request.status(at: now) == .approved {
+            book.put(request, .reconsidered)
+        }
     }
 }

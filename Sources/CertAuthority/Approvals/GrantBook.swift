@@ -14,6 +14,9 @@ public struct GrantChange: Sendable {
         case noted
         /// It is granted from now on.
         case granted
+        /// It is granted, and something by which it stands changed: it may be void, which ``AccessAuthority/liveGrants``
+        /// says.
+        case reconsidered
         /// It is over: denied, withdrawn, revoked, expired, or its time is up.
         case over
     }
