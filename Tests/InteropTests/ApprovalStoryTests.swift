@@ -33,13 +33,13 @@ struct ApprovalStoryTests {
             certificate: {max_lifetime: 10m}
         """
 
-    /// Alice, who asks; bob, who may approve.
-    private struct Scene {
+    /// Alice, who asks; bob, who may approve. Its laptops are folders and paths that nothing changes.
+    private struct Scene: @unchecked Sendable {
         let control: ControlScene
         let bob: Laptop
 
         init(aliceGroups: [String] = ["sre"]) throws {
-            control = try ControlScene(rules: ApprovalStoryTests.rules)
+            control = try ControlScene(rules: ApprovalStoryTests.rules, groups: aliceGroups)
             bob = try Laptop()
             try control.admin.daypass([
                 "keys", "add", "--identity", "bob@example.com", "--group", "leads", "\(bob.key).pub",
@@ -83,6 +83,9 @@ struct ApprovalStoryTests {
         #expect(
             entered.succeeded && entered.stdoutText == "inside\n", "\(entered)\n\(scene.control.server.log)")
 
+        let copy = scene.alice.folder.path("copy-cert.pub")
+        try FileManager.default.copyItem(atPath: try #require(scene.alice.certificates().first), toPath: copy)
+
         // Over a restart it stays.
         scene.control.plane.stop()
         try scene.control.plane.start()
@@ -102,10 +105,73 @@ struct ApprovalStoryTests {
         for event in ["access-requested", "access-approved", "access-revoked", "revoked"] {
             #expect(log.contains(event), "\(event): \(log)")
         }
+        // Its certificate is in the next revocation list.
         let krl = scene.control.plane.folder.path("krl")
         try Tool.run(
             try BuiltProduct.path("daypass"),
-            ["krl", "build", "--home", scene.control.plane.home, "--output", krl]
+            ["krl", "build", "--home", scene.control.plane.home, "-o", krl]
         ).orThrow("krl build")
+        let tested = try Tool.run("ssh-keygen", ["-Q", "-f", krl, copy])
+        #expect(tested.status == 1 && tested.stdoutText.contains("REVOKED"), "\(tested)")
+    }
+
+    /// ssh itself asks, waits, and goes on.
+    @Test func sshGoesOnByItselfOnceSomebodyApproved() async throws {
+        let scene = try Scene()
+        let waiting = Task.detached {
+            try scene.enter(["--request", "--reason", "deploying", "--for", "5m"])
+        }
+        var found: AccessRequestInfo?
+        for _ in 0..<200 where found == nil {
+            let list = try scene.bob.daypass(["requests", "--to-approve", "--format", "json"]).orThrow(
+                "requests")
+            let items = try JSONValue(parsing: list.stdout, maximumBytes: 1 << 20).array ?? []
+            found = try items.first.map { try AccessRequestInfo(json: $0) }
+        }
+        let request = try #require(found)
+        #expect(request.reason == "deploying" && request.duration == 300)
+        try scene.bob.daypass(["approve", request.id, "--key", scene.bob.key, "--yes"]).orThrow("approve")
+        let entered = try await waiting.value
+        #expect(entered.succeeded && entered.stdoutText == "inside\n", "\(entered)")
+        // Into a pipe it says nothing of its waiting.
+        #expect(!entered.stderrText.contains("waiting"), "\(entered)")
+        // Who is refused is told by whom and why.
+        try scene.alice.daypass(["withdraw", request.id]).orThrow("withdraw")
+        for certificate in scene.alice.certificates() {
+            try FileManager.default.removeItem(atPath: certificate)
+        }
+        let again = Task.detached { try scene.enter(["--request", "--reason", "deploying again"]) }
+        var next: AccessRequestInfo?
+        for _ in 0..<200 where next == nil {
+            let list = try scene.bob.daypass(["requests", "--to-approve", "--format", "json"]).orThrow(
+                "requests")
+            let items = try JSONValue(parsing: list.stdout, maximumBytes: 1 << 20).array ?? []
+            next = try items.first.map { try AccessRequestInfo(json: $0) }
+        }
+        try scene.bob.daypass(["deny", try #require(next).id, "--reason", "not on a Friday"]).orThrow("deny")
+        let refused = try await again.value
+        #expect(refused.status == 2, "\(refused)")
+        #expect(refused.stderrText.contains("denied by bob@example.com: not on a Friday"), "\(refused)")
+    }
+
+    @Test func anEmergencyPassesAndStaysOpenUntilSomebodyLooks() throws {
+        let scene = try Scene(aliceGroups: ["sre", "on-call"])
+        let entered = try scene.enter(["--break-glass", "--reason", "the site is down"])
+        #expect(entered.succeeded && entered.stdoutText == "inside\n", "\(entered)")
+        #expect(entered.stderrText.contains("warning: this is without approval"), "\(entered)")
+        #expect(scene.control.plane.log.contains("break-glass: access without approval"))
+        let open = try scene.bob.daypass(["reviews", "list"]).orThrow("reviews")
+        #expect(open.stdoutText.contains("BREAK-GLASS: the site is down"), "\(open)")
+        let id = try #require(open.stdoutText.split(separator: "\n").dropFirst().first?.prefix(12))
+        let own = try scene.alice.daypass(["reviews", "acknowledge", String(id)])
+        #expect(own.status == 2 && own.stderrText.contains("another person"), "\(own)")
+        try scene.bob.daypass(["reviews", "acknowledge", String(id), "--note", "it was"]).orThrow(
+            "acknowledge")
+        let none = try scene.bob.daypass(["reviews", "list", "--format", "json"]).orThrow("reviews")
+        #expect(none.stdoutText == "[]\n", "\(none)")
+        // Who is not on call needs approval all the same.
+        let other = try Scene()
+        let refused = try other.enter(["--break-glass", "--reason", "me too"])
+        #expect(refused.status == 2 && refused.stderrText.contains("only with approval"), "\(refused)")
     }
 }

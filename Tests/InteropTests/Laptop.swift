@@ -99,14 +99,19 @@ final class ControlScene {
         """
     }
 
-    init(rules: String = ControlScene.rules(), settings: String = "", withAgent: Bool = true) throws {
+    init(
+        rules: String = ControlScene.rules(), settings: String = "", withAgent: Bool = true,
+        groups: [String] = ["sre"]
+    ) throws {
         plane = try PrivateControlPlane(rules: rules, settings: settings)
         admin = try Laptop(withAgent: false)
         alice = try Laptop(withAgent: withAgent)
         try admin.logIn(to: plane, key: plane.adminKey)
-        try admin.daypass([
-            "keys", "add", "--identity", "alice@example.com", "--group", "sre", "\(alice.key).pub",
-        ]).orThrow("keys add")
+        try admin.daypass(
+            [
+                "keys", "add", "--identity", "alice@example.com", "\(alice.key).pub",
+            ] + groups.flatMap { ["--group", $0] }
+        ).orThrow("keys add")
         try admin.daypass(["hosts", "add", "web1", "--name", "web1.example.com", "--label", "team=infra"])
             .orThrow("hosts add")
         let folder = plane.folder

@@ -16,6 +16,7 @@ extension AccessExplanation {
         } else {
             lines += ["", "because"] + decision.reasons.map { "  \($0)" }
         }
+        if !approval.isEmpty { lines += ["", "it takes"] + approval.map { "  \($0)" } }
         if !rules.isEmpty { lines += ["", "rules"] }
         for rule in rules {
             // What has been said above isn't said again.

@@ -14,6 +14,8 @@ public struct AccessExplanation: Sendable {
     public let otherRules: Int
     /// The longest lifetime that can be asked for, in seconds, where the request is allowed.
     public let maximumLifetime: UInt64?
+    /// Who has to approve, for how long, and who may pass without: a line each, where an approval is needed.
+    public let approval: [String]
 }
 
 /// What one rule says to a request.

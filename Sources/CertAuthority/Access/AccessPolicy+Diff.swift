@@ -51,7 +51,7 @@ extension AccessPolicy {
         func compare(_ request: AccessRequest) {
             let before = old.decide(request)
             let after = decide(request)
-            if before.verdict != after.verdict {
+            if before.verdict != after.verdict || old.approvalTerms(before) != approvalTerms(after) {
                 differences.append(AccessDifference(request: request, old: before, new: after))
             }
         }
@@ -74,4 +74,21 @@ extension AccessPolicy {
         universe.requests.forEach(compare)
         return differences
     }
+
+    /// What an answer that asks for approval asks for, so that who may give it is compared too.
+    private func approvalTerms(_ decision: AccessDecision) -> ApprovalDifference? {
+        guard case .needsApproval = decision.verdict, let rule = decision.rule.flatMap({ rule(called: $0) })
+        else { return nil }
+        let emergency = rule.breakGlass ?? breakGlass
+        return ApprovalDifference(
+            demand: approvalDemand(rule: rule.name), passes: emergency?.allow.words,
+            longestPass: emergency?.longest)
+    }
+}
+
+/// What is compared of approvals.
+private struct ApprovalDifference: Equatable {
+    let demand: AccessPolicy.ApprovalDemand?
+    let passes: String?
+    let longestPass: UInt64?
 }

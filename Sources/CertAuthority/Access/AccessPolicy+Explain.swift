@@ -15,7 +15,8 @@ extension AccessPolicy {
         return AccessExplanation(
             decision: decision(outcome, request, facts), sentence: sentence(outcome, request),
             rules: concerned.map { $0.explain(request, facts, isApproved: $0.name == approved) },
-            otherRules: rules.count - concerned.count, maximumLifetime: maximumLifetime)
+            otherRules: rules.count - concerned.count, maximumLifetime: maximumLifetime,
+            approval: approvalLines(outcome))
     }
 
     /// The decision with its reasons.
@@ -52,6 +53,18 @@ extension AccessPolicy {
                 + ". _ - expected"
             return AccessDecision(verdict: .denied, rule: nil, reasons: [reason])
         }
+    }
+
+    private func approvalLines(_ outcome: Outcome) -> [String] {
+        guard case .needsApproval(let index) = outcome, let demand = approvalDemand(rule: rules[index].name)
+        else { return [] }
+        let emergency = rules[index].breakGlass ?? breakGlass
+        return [
+            "approvals: \(demand.count), by \(demand.approvers)",
+            "a request waits: \(spell(demand.waits))", "a grant lasts: \(spell(demand.longestGrant)) at most",
+            "without approval: "
+                + (emergency.map { "\($0.allow.words), for \(spell($0.longest)) at most" } ?? "nobody"),
+        ]
     }
 
     /// Who has to approve, and how to ask them.

@@ -18,6 +18,10 @@ public struct AccessPolicyWarning: Sendable, Hashable, Encodable {
         case neverApplies = "never-applies"
         /// Somebody's identity could be the name of an account at a host.
         case ambiguousPrincipals = "ambiguous-principals"
+        /// An approval that nobody can give.
+        case approvedByNobody = "approved-by-nobody"
+        /// Who may pass without approval is everybody whom the rule allows.
+        case openBreakGlass = "open-break-glass"
         /// No test is decided by the rule.
         case untested
     }
@@ -64,6 +68,16 @@ extension AccessPolicy {
             }
             if rule.criteria.contains(where: \.hasOpenEnding) {
                 warn(.openEnding, "ends_with without @ or . before it holds for longer names of others, too")
+            }
+            if let approval = rule.approval, approval.approvers == nil, administrators == nil {
+                warn(
+                    .approvedByNobody, "administrators approve it, and the policy names none: say who with by"
+                )
+            }
+            if let emergency = rule.breakGlass, let allow = rule.allow, emergency.allow.words == allow.words {
+                warn(
+                    .openBreakGlass,
+                    "whom it allows may also pass without approval: break_glass makes it pointless")
             }
             if let account = rule.accountThatNeverComes {
                 warn(.neverApplies, "ssh_username asks for \(account), which is none of the rule's logins")

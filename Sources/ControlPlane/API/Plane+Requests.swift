@@ -82,7 +82,21 @@ extension Plane {
             let outcome = try await authority.takeBack(
                 try context.parameters.require("id"), reason: reason, by: caller.session,
                 from: context.sourceAddress)
-            return Response(json: info(try self.request(outcome)).json)
+            let ended = try self.request(outcome)
+            if !ended.certificates.isEmpty { await deliverRevocations(context.logger) }
+            return Response(json: info(ended).json)
+        }
+    }
+
+    /// Tells hosts of certificates that went with a grant. That it is revoked stands, whether they can be told now or
+    /// when they come back.
+    private func deliverRevocations(_ logger: Logger) async {
+        do {
+            try await hub.refreshRevocations()
+            _ = await hub.deliverRevocations()
+        } catch {
+            logger.error(
+                "revocations not delivered", metadata: ["daypass.error": "\("\(error)".escapedForTerminal)"])
         }
     }
 

@@ -53,6 +53,8 @@ private struct PolicyExplanationReport: Encodable {
     let sentence: String
     let reasons: [String]
     let grant: Grant?
+    /// Who has to approve, where that is needed.
+    let approval: [String]?
     let rules: [RuleExplanation]
     let otherRules: Int
 
@@ -61,6 +63,7 @@ private struct PolicyExplanationReport: Encodable {
         rule = explanation.decision.rule
         sentence = explanation.sentence
         reasons = explanation.decision.reasons
+        approval = explanation.approval.isEmpty ? nil : explanation.approval
         rules = explanation.rules
         otherRules = explanation.otherRules
         guard case .allowed(let given) = explanation.decision.verdict else {
