@@ -225,7 +225,7 @@ let package = Package(
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(
             name: "Agent",
-            dependencies: ["CLibYAML", "CLinux", "COpenSSLTLS", "ControlProtocol", "CSodium", "SSHWire"]),
+            dependencies: ["CLibYAML", "CLinux", "COpenSSLTLS", "ControlProtocol", "SSHWire"]),
         .executableTarget(
             name: "daypass-agent",
             dependencies: [

@@ -112,7 +112,8 @@ public struct RecordLines: ~Copyable {
             start = 0
             searched -= dropped
         }
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        // Not filled with zeros: whoever follows the records asks each second, mostly for nothing.
+        var chunk = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { $1 = $0.count }
         while true {
             let count = unsafe read(file.number, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
