@@ -120,4 +120,64 @@ import Testing
                     + "daypass request web1 --login root --reason WHY"
             ])
     }
+
+    private static let test =
+        "tests: [{name: t, person: {identity: bob, groups: [sre]}, host: {id: web1}, login: root, expect: approval}]"
+
+    /// Two policies that ask for approval are not the same where they ask somebody else.
+    @Test(arguments: [
+        ("true", "true", 0), ("true", "{count: 1, waits: 24h, grant: 30m}", 0), ("true", "{count: 2}", 1),
+        ("true", "{waits: 1h}", 1), ("true", "{grant: 1h}", 1),
+        ("true", "{by: {or: [{user: eve@example.com}]}}", 1),
+        ("{by: {or: [{user: a@b.example}]}}", "{by: {or: [{user: b@b.example}]}}", 1),
+    ])
+    func aDifferenceShowsWhoMayApprove(old: String, new: String, count: Int) throws {
+        let (before, after) = (try Self.policy(old, top: Self.test), try Self.policy(new, top: Self.test))
+        let differences = try after.diff(
+            from: before, over: AccessUniverse(testsOf: before, after), key: try Sample.subjectKey)
+        #expect(Set(differences.map(\.change)) == (count == 0 ? [] : [.changed]))
+    }
+
+    @Test func aDifferenceShowsWhoMayPassWithout() throws {
+        let before = try Self.policy("true", top: Self.test)
+        let after = try Self.policy(
+            "true", more: "break_glass: {allow: {or: [{user: bob}]}, max: 5m}", top: Self.test)
+        let differences = try after.diff(
+            from: before, over: AccessUniverse(testsOf: before, after), key: try Sample.subjectKey)
+        #expect(Set(differences.map(\.change)) == [.changed])
+    }
+
+    @Test func anExplanationSaysWhatApprovalTakes() throws {
+        let policy = try Self.policy(
+            "{by: {or: [{groups: {has: leads}}]}, count: 2, waits: 4h}",
+            more: "break_glass: {allow: {or: [{groups: {has: on-call}}]}, max: 5m}")
+        let explanation = policy.explain(try Self.request(groups: ["sre"]))
+        #expect(
+            explanation.approval == [
+                "approvals: 2, by groups has leads", "a request waits: 4h", "a grant lasts: 30m at most",
+                "without approval: groups has on-call, for 5m at most",
+            ])
+        #expect(explanation.text.contains("it takes\n  approvals: 2"))
+    }
+
+    @Test func whatNobodyCanApproveAndEverybodyCanPassIsWarnedOf() throws {
+        let nobody = try AccessPolicy(
+            yaml: """
+                version: 1
+                rules:
+                  - name: a
+                    hosts: [{id: web1}]
+                    logins: [root]
+                    allow: {or: [{groups: {has: sre}}]}
+                    requires: {approval: true}
+                    break_glass: {allow: {or: [{groups: {has: sre}}]}, max: 1h}
+
+                """, name: "policy")
+        #expect(nobody.warnings.map(\.code).contains(.approvedByNobody))
+        #expect(nobody.warnings.map(\.code).contains(.openBreakGlass))
+        let good = try Self.policy(
+            "true", more: "break_glass: {allow: {or: [{groups: {has: on-call}}]}, max: 1h}")
+        #expect(!good.warnings.map(\.code).contains(.approvedByNobody))
+        #expect(!good.warnings.map(\.code).contains(.openBreakGlass))
+    }
 }
