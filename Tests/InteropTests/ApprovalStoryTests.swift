@@ -125,6 +125,29 @@ struct ApprovalStoryTests {
         for event in ["access-requested", "access-approved", "access-revoked", "revoked"] {
             #expect(log.contains(event), "\(event): \(log)")
         }
+        // OpenSSH believes the approval that the log has, and no other text.
+        let listed = try Tool.run(
+            try BuiltProduct.path("daypass"),
+            ["log", "list", "--home", scene.control.plane.home, "--limit", "0", "--format", "json"]
+        ).orThrow("log list").stdout
+        let entry = try #require(
+            JSONValue(parsing: listed, maximumBytes: 1 << 20).array?.first { $0["signature"]?.string != nil })
+        let folder = scene.control.plane.folder
+        let signature = try folder.write(try #require(entry["signature"]?.string), to: "approval.sig")
+        let key = try String(contentsOfFile: "\(scene.bob.key).pub", encoding: .utf8)
+        let signers = try folder.write(
+            "bob@example.com namespaces=\"approval.daypass\" \(key)", to: "allowed_signers")
+        let text = try #require(entry["text"]?.string)
+        for (message, isGood) in [(text, true), (text.replacing("disk", with: "disc"), false)] {
+            let verified = try Tool.run(
+                "ssh-keygen",
+                [
+                    "-Y", "verify", "-f", signers, "-I", "bob@example.com", "-n", "approval.daypass", "-s",
+                    signature,
+                ], stdin: Array(message.utf8))
+            #expect(verified.succeeded == isGood, "\(verified)")
+        }
+
         // Its certificate is in the next revocation list.
         let krl = scene.control.plane.folder.path("krl")
         try Tool.run(

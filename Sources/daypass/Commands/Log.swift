@@ -31,6 +31,10 @@ struct EntryReport: Encodable {
     let fingerprint: String?
     let authority: String?
     let reasons: [String]?
+    /// What was asked for, or signed.
+    let text: String?
+    /// The SSHSIG signature over the text, armoured.
+    let signature: String?
 
     init(_ index: UInt64, _ entry: LogEntry) {
         self.index = index
@@ -45,6 +49,7 @@ struct EntryReport: Encodable {
         validAfter = fields.map { "\($0.validAfter)" }
         validBefore = fields.map { "\($0.validBefore)" }
         authority = fields?.signatureKey.fingerprint
+        (text, signature) = entry.event.signed
         switch entry.event {
         case .issuance(let record):
             (principals, fingerprint, reasons) = (
@@ -148,6 +153,16 @@ extension LogEntry.Event {
         }
     }
 
+    /// The text of a request, and the signature of an approval over it; what can't be read is left out.
+    fileprivate var signed: (text: String?, signature: String?) {
+        switch self {
+        case .request(let record): return (record.text.string, nil)
+        case .approval(let record) where !record.text.isEmpty:
+            return (record.text.string, (try? SSHSignature(encoded: record.signature))?.armoured)
+        default: return (nil, nil)
+        }
+    }
+
     fileprivate var revokedSerial: String? {
         if case .revocation(let record) = self, case .serial(let serial, _) = record.target {
             return String(serial)
@@ -218,6 +233,9 @@ struct LogShow: ParsableCommand {
         ]
         for (name, value) in rows {
             if let value { Terminal.say("  \(name.padded(11))\(value.escapedForTerminal)") }
+        }
+        for line in report.text?.split(separator: "\n") ?? [] {
+            Terminal.say("    \(String(line).escapedForTerminal)")
         }
     }
 }
