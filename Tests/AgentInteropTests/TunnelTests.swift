@@ -40,9 +40,7 @@ import Testing
         }
         let answer = try scene.waitForMessage("the answer") { $0["id"] == 1 && $0["result"] != nil }
         let reply = try TunnelReply(try #require(answer["result"]))
-        #expect(
-            reply.outcome
-                == HostOutcome(success: true, message: "DRY-RUN: Would execute provisionUser for user alice"))
+        #expect(reply.outcome.success && reply.outcome.message.hasPrefix("dry run: "), "\(reply.outcome)")
         #expect((reply.status, reply.clientID) == (200, "acme:h-1:ssh"))
         let nothing = try scene.waitForMessage("the second answer") { $0["id"] == 2 && $0["result"] != nil }
         #expect(nothing["result"]?["data"]?["message"] == "Request logged - no command specified")
@@ -154,14 +152,6 @@ import Testing
             command.isEmpty
                 ? data?["message"] == "Request logged - no command specified"
                 : data?["error"] == .string("unknown command: \(command)"))
-    }
-
-    @Test func anAgentWithoutOperationsSaysWhichCommandsItDoesNotKnow() throws {
-        let scene = try TunnelScene(sent: [Self.call(1, Self.grant)])
-        let answer = try scene.waitForMessage("the answer") { $0["id"] == 1 && $0["result"] != nil }
-        #expect(answer["result"]?["status"] == 500)
-        #expect(answer["result"]?["data"]?["error"] == "unknown command: provisionUser")
-        #expect(answer["result"]?["data"]?["status"] == "failed")
     }
 
     // P0's agent dies of SIGHUP, which its unit sends for a reload.
