@@ -126,14 +126,15 @@ import Testing
     @Test func attack55_aHalfClosedConnectionIsCut() async throws {
         try await TestPlane.with(settings: Self.settings(head: 800, body: 800)) { plane in
             let plain = try await RawConnection(port: plane.port)
-            try await plain.channel.close(mode: .output).get()
+            // Where the machine is busy, it is cut before this.
+            try? await plain.channel.close(mode: .output).get()
             #expect(await plain.closed(within: Self.limit) != nil)
             let half = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-            try await half.say("GET /healthz HTTP/1.1\r\n")
+            try? await half.say("GET /healthz HTTP/1.1\r\n")
             try? await half.channel.close(mode: .output).get()
             #expect(await half.closed(within: Self.limit) != nil)
             let body = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-            try await body.say(
+            try? await body.say(
                 "POST /v1/login/keys HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{")
             try? await body.channel.close(mode: .output).get()
             #expect(await body.closed(within: Self.limit) != nil)
@@ -150,7 +151,8 @@ import Testing
     }
 
     @Test func attack55_whileFiftyHangAGoodClientIsAnswered() async throws {
-        try await TestPlane.with(settings: Self.settings()) { plane in
+        // They are to hang for as long as this takes.
+        try await TestPlane.with(settings: Self.settings(head: 300_000, body: 300_000)) { plane in
             var hanging: [RawConnection] = []
             for number in 0..<50 {
                 let connection = try await RawConnection(
