@@ -13,7 +13,8 @@ import Testing
 @Suite struct GlewlwydTests {
     @Test func aliceSignsInOnBothWays() async throws {
         let glewlwyd = try await Glewlwyd()
-        let http = try HTTPFetcher()
+        // Tests share few threads: a real deadline would be over while nobody runs.
+        let http = try HTTPFetcher(deadline: .seconds(120))
         let provider = IdentityProvider(
             try IdentityProviderConfiguration(
                 name: "glewlwyd", issuer: glewlwyd.issuer, clientID: Glewlwyd.clientID, scopes: ["openid"]),

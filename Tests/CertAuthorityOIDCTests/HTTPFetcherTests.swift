@@ -11,7 +11,7 @@ import Testing
 /// The real client against servers that don't do what they should.
 @Suite struct HTTPFetcherTests {
     private func fetch(
-        _ url: String, deadline: Duration = .seconds(5), authorities: String? = nil
+        _ url: String, deadline: Duration = .seconds(120), authorities: String? = nil
     ) async throws -> Result<HTTPReply, SignInError> {
         let fetcher = try HTTPFetcher(deadline: deadline, authorities: authorities)
         let result: Result<HTTPReply, SignInError>

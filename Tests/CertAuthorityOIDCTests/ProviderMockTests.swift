@@ -12,7 +12,8 @@ import Testing
 @Suite struct ProviderMockTests {
     @Test func aliceSignsInWithHerBrowser() async throws {
         let mock = try await ProviderMock()
-        let http = try HTTPFetcher()
+        // Tests share few threads: a real deadline would be over while nobody runs.
+        let http = try HTTPFetcher(deadline: .seconds(120))
         // It takes any secret, but not none.
         let secret = try unsafe SecretBytes(count: 6) { buffer in unsafe buffer.copyBytes(from: "s3cr:t".utf8)
         }
