@@ -107,7 +107,7 @@ let package = Package(
         .target(
             name: "CertAuthorityOIDC",
             dependencies: [
-                "CertAuthority", "ControlProtocol", "CSodium", "SSHWire",
+                "CertAuthority", "ControlProtocol", "SSHWire",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),

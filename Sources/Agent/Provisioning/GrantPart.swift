@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ControlProtocol
-import Glibc
 import SSHWire
 
 /// Begins and ends grants when their time comes, with no control plane: at the agent's start, to the second while it
@@ -14,18 +13,13 @@ public final class GrantPart: ServicePart {
     static let intervalSeconds: UInt64 = 300
     /// The longest time between two attempts at what does not succeed, in seconds.
     static let maximumDelay: UInt64 = 60
-    /// What a sweep may say at most, in bytes.
-    private static let maximumBytes = 1 << 20
 
     public let name = "grants"
     private let layout: HostLayout
-    private let program: String
-    private let arguments: [String]
+    private let command: OwnCommand
     private let boot: String
     private let files: any HostFiles
     private let say: (String) -> Void
-    private var running: RunningProgram?
-    private var output: [UInt8] = []
     /// What the last sweep said: what does not succeed is said once.
     private var said: [UInt8] = []
     private var lastSweep: Moment?
@@ -42,25 +36,18 @@ public final class GrantPart: ServicePart {
         files: any HostFiles = SystemFiles(), say: @escaping (String) -> Void
     ) {
         self.layout = layout
-        self.program = program
-        self.arguments = arguments
+        command = OwnCommand(program, arguments)
         self.boot = boot
         self.files = files
         self.say = say
     }
 
-    public var descriptors: [Int32] {
-        switch running {
-        case .some(let program): [program.output.number]
-        case .none: []
-        }
-    }
+    public var descriptors: [Int32] { command.descriptors }
 
     public func tick(at moment: Moment) throws(AgentError) -> [SessionEvent] {
-        guard descriptors.isEmpty, try isTime(at: moment) else { return [] }
+        guard !command.isRunning, try isTime(at: moment) else { return [] }
         lastSweep = moment
-        output = []
-        running = try RunningProgram(program, arguments)
+        try command.start()
         return []
     }
 
@@ -88,17 +75,11 @@ public final class GrantPart: ServicePart {
     }
 
     public func ready(_ descriptors: [Int32], at moment: Moment) throws(AgentError) -> [SessionEvent] {
-        guard let number = self.descriptors.first else { return [] }
-        var chunk = [UInt8](repeating: 0, count: 16 << 10)
-        let count = unsafe read(number, &chunk, chunk.count)
-        if count > 0, output.count < Self.maximumBytes { output += chunk[..<count] }
-        if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) {
-            running = nil
-            defer { said = output }
-            guard output != said else { return [] }
-            for line in String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline) {
-                say("grants: \(String(line).escapedForTerminal)")
-            }
+        guard let output = command.read() else { return [] }
+        defer { said = output }
+        guard output != said else { return [] }
+        for line in String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            say("grants: \(String(line).escapedForTerminal)")
         }
         return []
     }

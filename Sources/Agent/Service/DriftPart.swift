@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ControlProtocol
-import Glibc
 import SSHWire
 
 /// Looks now and then whether the host is still as `trust install` left it, and says what isn't.
@@ -12,16 +11,11 @@ public final class DriftPart: ServicePart {
     /// Seconds between two looks: a change by hand is noticed before it is forgotten, and sshd is not started all the
     /// time.
     static let intervalSeconds: UInt64 = 300
-    /// What a look may say at most, in bytes.
-    private static let maximumBytes = 1 << 20
 
     public let name = "drift"
     private let originals: String
-    private let program: String
-    private let arguments: [String]
+    private let command: OwnCommand
     private let say: (String) -> Void
-    private var running: RunningProgram?
-    private var output: [UInt8] = []
     private var lastLook: Moment?
     private var findings: [String] = []
 
@@ -34,39 +28,25 @@ public final class DriftPart: ServicePart {
         originals: String, program: String, arguments: [String], say: @escaping (String) -> Void
     ) {
         self.originals = originals
-        self.program = program
-        self.arguments = arguments
+        command = OwnCommand(program, arguments)
         self.say = say
     }
 
-    public var descriptors: [Int32] {
-        switch running {
-        case .some(let program): [program.output.number]
-        case .none: []
-        }
-    }
+    public var descriptors: [Int32] { command.descriptors }
 
     public func tick(at moment: Moment) throws(AgentError) -> [SessionEvent] {
-        guard descriptors.isEmpty, lastLook.map({ moment.seconds(since: $0) >= Self.intervalSeconds }) ?? true
+        guard !command.isRunning, lastLook.map({ moment.seconds(since: $0) >= Self.intervalSeconds }) ?? true
         else {
             return []
         }
         lastLook = moment
         guard try SystemFiles().kind(originals) != nil else { return [] }
-        output = []
-        running = try RunningProgram(program, arguments)
+        try command.start()
         return []
     }
 
     public func ready(_ descriptors: [Int32], at moment: Moment) throws(AgentError) -> [SessionEvent] {
-        guard let number = self.descriptors.first else { return [] }
-        var chunk = [UInt8](repeating: 0, count: 16 << 10)
-        let count = unsafe read(number, &chunk, chunk.count)
-        if count > 0, output.count < Self.maximumBytes { output += chunk[..<count] }
-        if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) {
-            running = nil
-            compare(output)
-        }
+        if let output = command.read() { compare(output) }
         return []
     }
 
@@ -74,7 +54,7 @@ public final class DriftPart: ServicePart {
 
     /// Says what is new among the findings, and what is gone.
     private func compare(_ bytes: [UInt8]) {
-        guard let json = try? JSONValue(parsing: bytes, maximumBytes: Self.maximumBytes),
+        guard let json = try? JSONValue(parsing: bytes, maximumBytes: OwnCommand.maximumBytes),
             let checks = json["checks"]?.array
         else { return say("warning: drift: the look at sshd's trust said nothing that can be read") }
         let found = checks.compactMap { check -> String? in

@@ -44,7 +44,8 @@ extension Fleet {
             var place = beginsAnew ? nil : known
             let fresh = events.filter { $0.sequence > place?.sequence ?? 0 }
             guard !fresh.isEmpty else { return Intake(recorded: known?.sequence ?? 0, alerts: []) }
-            let revoked = try await store.revoked()
+            // All that was ever revoked: read where somebody came in by a certificate, not for each end of a session.
+            let revoked = fresh.contains(where: \.isLoginByCertificate) ? try await store.revoked() : []
             var records: [HostEventRecord] = []
             for event in fresh {
                 var record = try await judge(event, of: host, revoked)
@@ -133,6 +134,10 @@ extension RevocationRecord {
 }
 
 extension HostEvent {
+    fileprivate var isLoginByCertificate: Bool {
+        if kind == .opened, case .certificate = proof { true } else { false }
+    }
+
     fileprivate func record(
         of host: EnrolledHost, _ match: HostEventRecord.Match, issuance: UInt64? = nil
     ) -> HostEventRecord {

@@ -1,7 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CSodium
 public import SSHWire
 
 /// Lets one host join, once.
@@ -13,7 +12,8 @@ public struct JoinToken: Sendable, Hashable {
     /// SHA-256 of the secret.
     public let secretDigest: [UInt8]
     /// Which hosts may join by it: a name, in which `*` stands for any characters and `?` for one.
-    public let hostPattern: String
+    public var hostPattern: String { hosts.text }
+    private let hosts: Glob
     /// What the host is labelled with. A host can't label itself: labels open doors.
     public let labels: [String: String]
     public let expires: UnixTime
@@ -34,12 +34,11 @@ public struct JoinToken: Sendable, Hashable {
         id: String, secretDigest: [UInt8], hostPattern: String, labels: [String: String], expires: UnixTime,
         creator: Identity
     ) throws(CertAuthorityError) {
-        _ = try Glob(hostPattern)
+        hosts = try Glob(hostPattern)
         // Labels that no host may have are refused here already.
         _ = try ManagedHost(id: "any", labels: labels)
         self.id = id
         self.secretDigest = secretDigest
-        self.hostPattern = hostPattern
         self.labels = labels
         self.expires = expires
         self.creator = creator
@@ -62,13 +61,9 @@ public struct JoinToken: Sendable, Hashable {
 
     /// Whether a secret of this digest is its own, compared in constant time.
     func isOpened(bySecretOfDigest digest: [UInt8]) -> Bool {
-        guard digest.count == secretDigest.count else { return false }
-        return unsafe sodium_memcmp(secretDigest, digest, digest.count) == 0
+        areEqualInConstantTime(secretDigest, digest)
     }
 
     /// Whether a host of this name may join by it.
-    func admits(_ name: String) -> Bool {
-        guard let pattern = try? Glob(hostPattern) else { return false }
-        return pattern.matches(Array(name.utf8))
-    }
+    func admits(_ name: String) -> Bool { hosts.matches(Array(name.utf8)) }
 }

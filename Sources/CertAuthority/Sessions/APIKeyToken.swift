@@ -1,7 +1,6 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CSodium
 import SSHWire
 
 /// What the holder of an API key shows: `daypass_`, the key's id, `_` and its secret.
@@ -52,8 +51,7 @@ public struct APIKeyToken: Sendable, CustomStringConvertible {
 
     /// Whether the secret is the one with this digest, in a time that doesn't tell where they differ.
     func isSecret(of digest: [UInt8]) -> Bool {
-        guard digest.count == secretDigest.count else { return false }
-        return unsafe sodium_memcmp(secretDigest, digest, digest.count) == 0
+        areEqualInConstantTime(secretDigest, digest)
     }
 
     static func isID(_ text: String) -> Bool {

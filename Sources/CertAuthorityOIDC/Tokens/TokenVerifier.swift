@@ -1,7 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
-import CSodium
+import CertAuthority
 import ControlProtocol
 import JWTKit
 import SSHWire
@@ -98,8 +98,5 @@ struct TokenVerifier: Sendable {
 
 /// True when both are the same bytes; how long it takes does not say where they differ.
 func areEqualInConstantTime(_ one: String, _ other: String) -> Bool {
-    let one = Array(one.utf8)
-    let other = Array(other.utf8)
-    guard one.count == other.count else { return false }
-    return unsafe sodium_memcmp(one, other, one.count) == 0
+    areEqualInConstantTime(Array(one.utf8), Array(other.utf8))
 }
