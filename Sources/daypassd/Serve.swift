@@ -52,11 +52,13 @@ struct Serve: AsyncParsableCommand {
         var limits = AccessAuthority.Limits()
         limits.sessionLifetime = settings.sessionLifetime
         let bindings = SQLiteIdentityBindings(ledger, clock: unixTimeNow)
-        let sources = try SignInSources(settings, home: home, bindings: bindings)
+        let sources = try SignInSources(
+            settings, home: home, bindings: bindings, spentTokens: SQLiteSpentTokens(ledger))
         let authority = try await AccessAuthority(
             issuer: issuer, directory: directory, policy: policy, limits: limits,
             providers: sources.providers, workloads: sources.workloads, bindings: bindings,
             requests: SQLiteRequestStore(ledger), origin: opened.configuration.origin)
+        try await authority.recordPolicy(by: try Identity.localAccount)
         let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
         let metrics = PlaneMetrics()
         let hub = TunnelHub(

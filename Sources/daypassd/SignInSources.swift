@@ -13,7 +13,10 @@ struct SignInSources {
     let workloads: [any WorkloadProvider]
     private let fetchers: [HTTPFetcher]
 
-    init(_ settings: ServerConfiguration, home: ServerHomeOptions, bindings: any IdentityBindings) throws {
+    init(
+        _ settings: ServerConfiguration, home: ServerHomeOptions, bindings: any IdentityBindings,
+        spentTokens: any SpentTokens
+    ) throws {
         // Every setting is read before the first connection is prepared.
         let people = try settings.providers.map { try Self.configuration($0, home) }
         let issuers = try settings.workloads.map { try Self.configuration($0) }
@@ -23,11 +26,8 @@ struct SignInSources {
         providers = zip(people, fetchers).map { configuration, fetcher in
             IdentityProvider(configuration, http: fetcher, bindings: bindings, clock: unixTimeNow)
         }
-        // A token that is used twice across a restart is the price of memory: it starts a session for the key of
-        // whoever holds it, as it would have the first time, and its life is minutes.
-        let spent = InMemorySpentTokens()
         workloads = zip(issuers, fetchers.dropFirst(people.count)).map { configuration, fetcher in
-            WorkloadIssuer(configuration, http: fetcher, spentTokens: spent, clock: unixTimeNow)
+            WorkloadIssuer(configuration, http: fetcher, spentTokens: spentTokens, clock: unixTimeNow)
         }
     }
 

@@ -57,6 +57,15 @@ struct DirectoryConformanceTests {
     }
 
     @Test(arguments: Kind.allCases)
+    func thePolicyInForceIsTheOneThatWasSetLast(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        #expect(try await subject.directory.policyInForce() == nil)
+        try await subject.directory.setPolicyInForce([1, 2, 3])
+        try await subject.directory.setPolicyInForce([0, 255])
+        #expect(try await subject.reopened().policyInForce() == [0, 255])
+    }
+
+    @Test(arguments: Kind.allCases)
     func keysComeBackAsTheyWereUntilTheyAreTakenAway(kind: Kind) async throws {
         let subject = try Subject(kind)
         let keys = [

@@ -87,6 +87,28 @@ import Testing
         }
     }
 
+    @Test func aPolicyThatWasChangedWhileNoServerRanIsRecordedAtTheStartOnce() async throws {
+        let parts = try await TestAuthority()
+        let admin = try Identity("admin")
+        func recorded() async throws -> [String] {
+            try await parts.ledger.events.compactMap { event in
+                if case .change(let record) = event, record.subject == .policy {
+                    record.name.string
+                } else {
+                    nil
+                }
+            }
+        }
+        try await parts.authority.recordPolicy(by: admin)
+        try await parts.reopened().recordPolicy(by: admin)
+        #expect(try await recorded() == [hexadecimal(parts.authority.policy.digest)])
+        let other = try await parts.reopened(policy: TestAuthority.emptyPolicy)
+        try await other.recordPolicy(by: admin)
+        try await other.recordPolicy(by: admin)
+        #expect(try await recorded().last == hexadecimal(other.policy.digest))
+        #expect(try await recorded().count == 2)
+    }
+
     @Test func attack44_whatCannotBeRecordedIsNotIssued() async throws {
         let parts = try await TestAuthority()
         let session = try await parts.session()

@@ -136,9 +136,18 @@ public final class AccessAuthority: Sendable {
                     ChangeRecord(
                         subject: .policy, isPresent: true, name: ExactText(hexadecimal(policy.digest)),
                         detail: ""), requester: requester))
+            try await directory.setPolicyInForce(policy.digest)
             state.withLock { $0.policy = policy }
             reconsiderGrants()
         }
+    }
+
+    /// Tells the log of the policy that this process has begun with, unless it is the one that was in force last: a policy
+    /// that was changed while no server ran is a change like any other.
+    public func recordPolicy(by requester: Identity) async throws(CertAuthorityError) {
+        let policy = policy
+        guard try await directory.policyInForce() != policy.digest else { return }
+        try await use(policy, by: requester)
     }
 
     /// Appends entries that are no issuance.

@@ -38,6 +38,10 @@ public protocol Directory: Sendable {
     func add(_ session: LoginSession) async throws(CertAuthorityError)
     /// Takes sessions away, all of them or none; ids that there aren't do no harm.
     func removeSessions(_ ids: [String]) async throws(CertAuthorityError)
+
+    /// The digest of the policy that was put in force last; nil before the first.
+    func policyInForce() async throws(CertAuthorityError) -> [UInt8]?
+    func setPolicyInForce(_ digest: [UInt8]) async throws(CertAuthorityError)
 }
 
 extension LoginSession {

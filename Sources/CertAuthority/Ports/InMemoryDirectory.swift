@@ -9,6 +9,7 @@ public actor InMemoryDirectory: Directory {
     private var programs: [String: APIKey] = [:]
     private var known: [String: ManagedHost] = [:]
     private var started: [ExactText: LoginSession] = [:]
+    private var policy: [UInt8]?
 
     public init() {}
 
@@ -59,6 +60,9 @@ public actor InMemoryDirectory: Directory {
     public func removeSessions(_ ids: [String]) {
         for id in ids { started[ExactText(id)] = nil }
     }
+
+    public func policyInForce() -> [UInt8]? { policy }
+    public func setPolicyInForce(_ digest: [UInt8]) { policy = digest }
 }
 
 /// What every directory says of a conflict.

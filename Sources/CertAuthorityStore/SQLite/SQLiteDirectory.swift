@@ -133,6 +133,22 @@ public struct SQLiteDirectory: Directory {
         }
     }
 
+    public func policyInForce() async throws(CertAuthorityError) -> [UInt8]? {
+        try await database.read { db in
+            try Row.fetchOne(db, sql: "SELECT digest FROM policy_in_force").map {
+                Array(try $0.decode(Data.self, atIndex: 0))
+            }
+        }
+    }
+
+    public func setPolicyInForce(_ digest: [UInt8]) async throws(CertAuthorityError) {
+        let digest = Data(digest)
+        try await database.write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO policy_in_force (id, digest) VALUES (1, ?)", arguments: [digest])
+        }
+    }
+
     public func removeSessions(_ ids: [String]) async throws(CertAuthorityError) {
         try await remove(ids, sql: "DELETE FROM sessions WHERE id = ?")
     }

@@ -17,11 +17,13 @@ enum Schema {
     static let apiKeys = "4: API keys"
     static let fleet = "5: join tokens, hosts' agents, their reports"
     static let requests = "6: requests for approval"
+    static let spentTokens = "10: used tokens, the policy in force"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
         "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
-        "join_tokens", "enrolled_hosts", "record_places", "access_requests",
+        "join_tokens", "enrolled_hosts", "record_places", "access_requests", "spent_tokens",
+        "policy_in_force",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -182,6 +184,21 @@ enum Schema {
                         expires INTEGER NOT NULL,
                         approvals TEXT NOT NULL,
                         outcome TEXT NOT NULL
+                    ) STRICT;
+                    """)
+        }
+        migrator.registerMigration(spentTokens) { db in
+            // Names of tokens as bytes: they come from elsewhere, and NUL would end a text.
+            try db.execute(
+                sql: """
+                    CREATE TABLE spent_tokens (
+                        token BLOB PRIMARY KEY,
+                        expires INTEGER NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX spent_tokens_by_end ON spent_tokens (expires);
+                    CREATE TABLE policy_in_force (
+                        id INTEGER PRIMARY KEY CHECK (id = 1),
+                        digest BLOB NOT NULL
                     ) STRICT;
                     """)
         }

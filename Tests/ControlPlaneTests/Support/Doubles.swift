@@ -152,6 +152,11 @@ final class TestDirectory: Directory {
         try await change()
         await kept.removeSessions(ids)
     }
+    func policyInForce() async throws(CertAuthorityError) -> [UInt8]? { await kept.policyInForce() }
+    func setPolicyInForce(_ digest: [UInt8]) async throws(CertAuthorityError) {
+        try await change()
+        await kept.setPolicyInForce(digest)
+    }
 }
 
 /// Signs with a key of its own, once it is let.
