@@ -299,6 +299,44 @@ import Testing
         }
     }
 
+    @Test func whatFailsIsTriedLessAndLessOftenAndNeverLeft() {
+        let start = ContinuousClock.now
+        var (now, retry) = (start, DeliveryBook.Retry())
+        #expect(retry.isDue(at: now))
+        var waits: [Int64] = []
+        for _ in 0..<20 {
+            retry.fail(at: now)
+            let due = retry.due ?? now
+            #expect(!retry.isDue(at: now) && retry.isDue(at: due))
+            waits.append((due - now).components.seconds)
+            now = due
+        }
+        #expect(waits.prefix(9) == [2, 4, 8, 16, 32, 64, 128, 256, 300])
+        #expect(waits.dropFirst(9).allSatisfy { $0 == 300 })
+    }
+
+    @Test func aHostCannotMakeTheServerKeepMoreThanALineOfItsWords() async throws {
+        try await Scene.with { scene in
+            var host = try await scene.connect()
+            try await host.compare()
+            let request = try await scene.granted()
+            try await host.answer(
+                try await host.asked(for: "grant"), String(repeating: "x", count: 500_000), success: false)
+            try await scene.becomes(.refused, request)
+            #expect(try await scene.delivery(request)?.reason?.utf8.count ?? 0 < 1_100)
+        }
+    }
+
+    @Test(arguments: ["", "{", "[]", "{\"grants\":1}", "{\"grants\":[1,{\"id\":2,\"part\":\"whole\"}]}"])
+    func anAnswerThatSaysNothingOfGrantsKeepsNoneFromTheHost(output: String) async throws {
+        try await Scene.with { scene in
+            let request = try await scene.granted()
+            var host = try await scene.connect()
+            try await host.answer(try await host.asked(for: "status"), output: output)
+            #expect(try await host.asked(for: "grant").grant == request.id)
+        }
+    }
+
     @Test func onlyCertificatesOfAGrantHaveItsPrincipal() async throws {
         let scene = try await ApprovalScene()
         let granted = try await scene.approved()

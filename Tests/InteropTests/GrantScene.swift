@@ -21,7 +21,7 @@
         private static let rules = """
               - name: on-approval
                 hosts: [{labels: {team: infra}}]
-                logins: [carol, daemon]
+                logins: [carol, deploy, daemon]
                 allow:
                   or:
                     - user: "alice@example.com"
@@ -113,13 +113,13 @@
 
         // MARK: Logins
 
-        /// Gets alice a certificate for carol on a host.
-        func certify(_ host: FleetHost) throws -> String {
+        /// Gets alice a certificate for an account on a host.
+        func certify(_ host: FleetHost, login: String = "carol") throws -> String {
             keys += 1
             let key = alice.folder.path("key\(keys)")
             try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]).orThrow("key")
             try alice.daypass([
-                "certificate", "--host", host.name, "--login", "carol", "--key", "\(key).pub", "--output",
+                "certificate", "--host", host.name, "--login", login, "--key", "\(key).pub", "--output",
                 "\(key)-cert.pub",
             ]).orThrow("certificate")
             return key

@@ -81,7 +81,7 @@
         @Test func aGrantEndsOnAHostThatNobodyReachesAndAServerThatStartsAnewKnowsIt() throws {
             let scene = try GrantScene(hosts: 2)
             let (web1, web2) = (scene.hosts[0], scene.hosts[1])
-            let request = try scene.granted(for: "40s")
+            let request = try scene.granted(for: "60s")
             let until = try #require(request.grantedUntil)
             let keys = try scene.hosts.map { try scene.certify($0) }
             let first = try scene.loginBeside(web1, keys[0], "sleep 600")
@@ -129,6 +129,16 @@
             try scene.approve(try scene.waiting().id)
             #expect(asking.wait(for: .seconds(120)) == .exited(0))
             #expect(try scene.alice.folder.readText("said") == "carol\n")
+
+            // An account that is there, and that principals let in already: its sessions by the grant end with it as well.
+            let short = try scene.granted(login: FleetHost.account, for: "40s")
+            let key = try scene.certify(host, login: FleetHost.account)
+            let session = try host.loginBeside(key, "sleep 600", from: scene.network.centre)
+            try scene.wait("the session is known") { try !scene.events(["--live"]).isEmpty }
+            try scene.wait("its end", seconds: 120) { !session.isRunning }
+            #expect(Int64(Date().timeIntervalSince1970) >= short.grantedUntil ?? .max)
+            try scene.wait("its record") { host.records.contains("grant \(short.id): its time is over") }
+            #expect(try !host.login(key, from: scene.network.centre).succeeded)
 
             // Accounts that the host protects stay as they are, and whoever asks is told.
             let refused = try scene.granted(login: "daemon", for: "5m")

@@ -50,7 +50,7 @@ public final class PrivateNetwork: Sendable {
 
     /// Where the machines' cables meet; it has an address in each one's network.
     public let centre: Station
-    /// How many bytes of an address come first in all of them.
+    /// What every address begins with.
     private static let prefix = "10.77"
 
     public init() throws {

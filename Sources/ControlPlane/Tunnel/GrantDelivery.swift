@@ -28,6 +28,8 @@ public final class GrantDelivery: Service {
     private static let graceSeconds: UInt64 = 10
     /// How long what became of a grant is shown after its end, in seconds.
     private static let shownSeconds: UInt64 = 3_600
+    /// The most bytes of what a host says that are kept: a line of a terminal's, several times over.
+    private static let maximumReasonBytes = 1_024
     private static let tick: Duration = .seconds(1)
     /// Ticks between two looks at hosts that have any: a grant may become void without anybody doing anything.
     private static let ticksPerRound = 15
@@ -129,7 +131,7 @@ public final class GrantDelivery: Service {
             let milliseconds = UInt64(clamping: Self.timeout.nanoseconds / 1_000_000)
             let reply = try await link.call(
                 TunnelCall(data: data, timeoutMilliseconds: milliseconds), timeout: Self.timeout)
-            said = reply.outcome.message
+            said = Self.shortened(reply.outcome.message)
             outcome = reply.outcome.success ? try done(action, reply) : .refused(said)
         } catch let problem as Problem {
             outcome = .unanswered(problem.detail)
@@ -138,6 +140,12 @@ public final class GrantDelivery: Service {
         }
         tell(action, outcome, said, of: link.host.id)
         return outcome
+    }
+
+    /// A host's words as far as they are kept and shown.
+    private static func shortened(_ text: String) -> String {
+        guard text.utf8.count > maximumReasonBytes else { return text }
+        return String(decoding: text.utf8.prefix(maximumReasonBytes), as: UTF8.self) + "…"
     }
 
     private func done(_ action: DeliveryBook.Action, _ reply: TunnelReply) throws -> DeliveryBook.Outcome {
