@@ -65,6 +65,7 @@ struct Serve: AsyncParsableCommand {
             try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
             limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log))
         try await hub.refreshRevocations()
+        let grants = GrantDelivery(authority, hub)
         let plane = Plane(
             authority: authority, log: ledger, hub: hub,
             info: ServerInfo(
@@ -73,7 +74,7 @@ struct Serve: AsyncParsableCommand {
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
                 hostPatterns: settings.hostPatterns),
-            names: settings.names, limits: limitsInUse, metrics: metrics)
+            names: settings.names, limits: limitsInUse, metrics: metrics, grants: grants)
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address
@@ -86,7 +87,7 @@ struct Serve: AsyncParsableCommand {
                 use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
-            GrantSweep(authority),
+            GrantSweep(authority), grants,
             WitnessService(hub, source: ledger, logKey: try opened.logVerifier().vkey),
         ]
         if settings.signerSocket == nil { services.append(signing) }

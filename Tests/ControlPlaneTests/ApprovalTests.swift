@@ -17,7 +17,7 @@ import Testing
         #expect(granted.status(at: scene.authority.now) == .approved)
         // The grant's reason stands in for the certificate's.
         let certificate = try #require(try await scene.issue().certificate)
-        #expect(certificate.fields.principals == ["root@web1"])
+        #expect(certificate.fields.principals.map(\.string) == ["root@web1", granted.principal])
         #expect(certificate.fields.validBefore.seconds == scene.parts.clock.seconds + 600)
         // It never outlives the grant.
         scene.parts.clock.advance(seconds: 1_700)

@@ -11,14 +11,24 @@
         let name: String
         let system: PrivateSystem
         let port: UInt16
+        private let station: PrivateNetwork.Station?
+        private var address: String { station?.address ?? "127.0.0.1" }
         private var sshd: ChildProcess?
         private var agent: ChildProcess?
 
         /// The account that exists on every such host.
         static let account = "deploy"
 
-        init(_ name: String, plane: PrivateControlPlane, admin: Laptop) throws {
+        /// - Parameters:
+        ///   - station: the machine of a network that it is; nil for this one.
+        ///   - labels: what it has in the inventory.
+        ///   - takesGrants: whether its sshd reads the keys of grants.
+        init(
+            _ name: String, plane: PrivateControlPlane, admin: Laptop,
+            on station: PrivateNetwork.Station? = nil, labels: [String] = [], takesGrants: Bool = false
+        ) throws {
             self.name = name
+            self.station = station
             system = try PrivateSystem()
             port = try LocalSocket.freePort()
             let folder = system.folder
@@ -27,7 +37,7 @@
                 "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", hostKey]
             ).orThrow("host key")
             let publicKey = try folder.readText("ssh_host_ed25519_key.pub")
-            try folder.write("[127.0.0.1]:\(port) \(publicKey)", to: "known_hosts")
+            try folder.write("[\(address)]:\(port) \(publicKey)", to: "known_hosts")
             try folder.makeFolder("bin", mode: 0o755)
             try FileManager.default.copyItem(atPath: Tool.find("sshd"), toPath: folder.path("bin/sshd"))
             try folder.write(
@@ -40,7 +50,7 @@
             try folder.write(
                 """
                 HostKey \(system.path("ssh_host_ed25519_key"))
-                ListenAddress 127.0.0.1:\(port)
+                ListenAddress \(address):\(port)
                 PidFile \(system.path("sshd.pid"))
                 UsePAM yes
                 UseDNS no
@@ -50,8 +60,9 @@
                 """, to: "etc/ssh/sshd_config", mode: 0o644)
             _ = unsafe mkdir("/run/sshd", 0o755)
             try system.run(["useradd", "-m", "-s", "/bin/sh", Self.account]).orThrow("useradd")
-            let token = try admin.daypass(["hosts", "join-token", "create", "--name", name]).orThrow(
-                "join-token")
+            let token = try admin.daypass(
+                ["hosts", "join-token", "create", "--name", name] + labels.flatMap { ["--label", $0] }
+            ).orThrow("join-token")
             try folder.write(token.stdoutText, to: "token", mode: 0o600)
             try run(
                 [
@@ -62,10 +73,12 @@
                     system.path("keys"), "--host-keys", system.path("."),
                 ], options: false
             ).orThrow("register")
-            try run([
-                "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
-                "--offline", "--host-id", name, "--account", Self.account,
-            ]).orThrow("trust install")
+            try run(
+                [
+                    "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
+                    "--offline", "--host-id", name, "--account", Self.account,
+                ] + (takesGrants ? ["--grants"] : [])
+            ).orThrow("trust install")
             sshd = try begin([system.path("bin/sshd"), "-D", "-e", "-f", "/etc/ssh/sshd_config"], "sshd.log")
             try startAgent()
         }
@@ -97,12 +110,18 @@
 
         /// Runs one of the agent's commands on the host.
         private func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
-            try system.run(
+            let all = inside(
                 [try BuiltProduct.path("daypass-agent")] + arguments + (isWithOptions ? options : []))
+            return try Tool.run(all[0], Array(all.dropFirst()))
+        }
+
+        private func inside(_ command: [String]) -> [String] {
+            let command = system.inside(command)
+            return station?.inside(command) ?? command
         }
 
         private func begin(_ command: [String], _ log: String) throws -> ChildProcess {
-            let all = system.inside(command)
+            let all = inside(command)
             return try ChildProcess(all[0], Array(all.dropFirst()), log: system.path(log))
         }
 
@@ -110,23 +129,35 @@
             ["agent.log", "sshd.log"].map { (try? system.folder.readText($0)) ?? "" }.joined()
         }
 
-        private func arguments(_ key: String, _ command: String) -> [String] {
+        private func arguments(_ key: String, _ account: String, _ command: String) -> [String] {
             [
                 "-F", "/dev/null", "-o", "BatchMode=yes", "-o",
                 "UserKnownHostsFile=\(system.path("known_hosts"))", "-o", "IdentitiesOnly=yes", "-o",
                 "IdentityAgent=none", "-o", "ControlPath=none", "-i", key, "-o",
-                "CertificateFile=\(key)-cert.pub", "-p", "\(port)", "-l", Self.account, "127.0.0.1", command,
+                "CertificateFile=\(key)-cert.pub", "-p", "\(port)", "-l", account, address, command,
             ]
         }
 
         /// Logs in by a key with its certificate beside it.
-        func login(_ key: String, _ command: String = "true") throws -> ToolResult {
-            try Tool.run("ssh", arguments(key, command))
+        ///
+        /// - Parameter client: where ssh runs; nil for this machine.
+        func login(
+            _ key: String, _ command: String = "true", as account: String = FleetHost.account,
+            from client: PrivateNetwork.Station? = nil
+        ) throws -> ToolResult {
+            let command = [try Tool.find("ssh")] + arguments(key, account, command)
+            let all = client?.inside(command) ?? command
+            return try Tool.run(all[0], Array(all.dropFirst()))
         }
 
         /// Logs in beside the test.
-        func loginBeside(_ key: String, _ command: String) throws -> ChildProcess {
-            try ChildProcess(Tool.find("ssh"), arguments(key, command))
+        func loginBeside(
+            _ key: String, _ command: String, as account: String = FleetHost.account,
+            from client: PrivateNetwork.Station? = nil
+        ) throws -> ChildProcess {
+            let command = [try Tool.find("ssh")] + arguments(key, account, command)
+            let all = client?.inside(command) ?? command
+            return try ChildProcess(all[0], Array(all.dropFirst()))
         }
     }
 #endif

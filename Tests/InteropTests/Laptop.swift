@@ -8,8 +8,11 @@ import TestSupport
 final class Laptop {
     let folder: TemporaryFolder
     let agent: PrivateAgent?
+    private let station: PrivateNetwork.Station?
 
-    init(withAgent: Bool = true) throws {
+    /// - Parameter station: the place in a network where it is; nil for this machine's own.
+    init(withAgent: Bool = true, on station: PrivateNetwork.Station? = nil) throws {
+        self.station = station
         folder = try TemporaryFolder()
         agent = withAgent ? try PrivateAgent() : nil
         try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", key]).orThrow(
@@ -28,9 +31,20 @@ final class Laptop {
     }
 
     func daypass(_ arguments: [String], environment added: [String: String] = [:]) throws -> ToolResult {
-        try Tool.run(
-            try BuiltProduct.path("daypass"), arguments, environment: environment.merging(added) { $1 },
-            in: folder.path)
+        let command = [try BuiltProduct.path("daypass")] + arguments
+        let all = station?.inside(command) ?? command
+        return try Tool.run(
+            all[0], Array(all.dropFirst()), environment: environment.merging(added) { $1 }, in: folder.path)
+    }
+
+    /// Runs daypass beside the test.
+    ///
+    /// - Parameter log: the file in the folder that gets all that it says.
+    func beside(_ arguments: [String], log: String) throws -> ChildProcess {
+        let command = [try BuiltProduct.path("daypass")] + arguments
+        let all = station?.inside(command) ?? command
+        return try ChildProcess(
+            all[0], Array(all.dropFirst()), environment: environment, in: folder.path, log: folder.path(log))
     }
 
     @discardableResult

@@ -15,6 +15,7 @@ final class PrivateControlPlane {
     /// The fingerprint that init printed.
     let fingerprint: String
     private(set) var port = 0
+    private let station: PrivateNetwork.Station?
     private var process: ChildProcess?
 
     static let admin = "admin@example.com"
@@ -23,15 +24,18 @@ final class PrivateControlPlane {
     /// - Parameters:
     ///   - rules: the policy's rules, as a YAML list.
     ///   - settings: lines at the end of daypassd.yaml.
-    init(rules: String, settings: String = "") throws {
+    ///   - station: the machine that it runs on; nil for this one.
+    init(rules: String, settings: String = "", on station: PrivateNetwork.Station? = nil) throws {
+        self.station = station
         folder = try TemporaryFolder()
         home = folder.path("plane")
         adminKey = folder.path("admin")
         try Tool.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "admin", "-f", adminKey]).orThrow(
             "make a key")
         let made = try Self.daypassd([
-            "init", "--home", home, "--name", "localhost", "--name", "127.0.0.1", "--listen", "127.0.0.1:0",
-            "--admin", Self.admin, "--admin-key", "\(adminKey).pub", "--no-passphrase",
+            "init", "--home", home, "--name", "localhost", "--name", station?.address ?? "127.0.0.1",
+            "--listen", "127.0.0.1:0", "--admin", Self.admin, "--admin-key", "\(adminKey).pub",
+            "--no-passphrase",
         ]).orThrow("daypassd init")
         guard
             let line = made.stdoutText.split(separator: "\n").first(where: { $0.hasPrefix("  certificate") }),
@@ -46,7 +50,7 @@ final class PrivateControlPlane {
         try start()
     }
 
-    var url: String { "https://localhost:\(port)" }
+    var url: String { "https://\(station?.address ?? "localhost"):\(port)" }
 
     /// All that it has said.
     var log: String { (try? folder.readText("log")) ?? "" }
@@ -58,9 +62,13 @@ final class PrivateControlPlane {
     /// Starts it, where it was before if it was.
     func start() throws {
         let seen = log.utf8.count
+        let command = [try BuiltProduct.path("daypassd"), "serve", "--home", home]
+        let all = station?.inside(command) ?? command
         process = try ChildProcess(
-            try BuiltProduct.path("daypassd"), ["serve", "--home", home],
-            environment: Tool.environment(adding: ["DAYPASSD_LISTEN": "127.0.0.1:\(port)"]),
+            all[0], Array(all.dropFirst()),
+            environment: Tool.environment(adding: [
+                "DAYPASSD_LISTEN": "\(station?.address ?? "127.0.0.1"):\(port)"
+            ]),
             log: folder.path("log"))
         let said = try wait(for: "ready at https://localhost:", after: seen, Self.startTimeout)
         guard let mark = said.range(of: "ready at https://localhost:"),

@@ -73,9 +73,11 @@ extension AccessAuthority {
         // It outlives neither the session nor what was approved.
         let end = min(session.expires, approved.flatMap { grantEnd(of: $0, policy) } ?? .forever)
         let left = end.seconds > now.seconds ? end.seconds - now.seconds : 0
+        var principals = grant.principals
+        if let approved { principals = try principals.adding(approved.principal) }
         let request = try IssuanceRequest(
             key: wish.key, subject: .user(grant.options), identity: session.person.identity,
-            principals: grant.principals, lifetime: min(grant.lifetime, max(left, 1)),
+            principals: principals, lifetime: min(grant.lifetime, max(left, 1)),
             requester: session.person.identity)
         let outcomes = try await issuer.issue(
             [request],

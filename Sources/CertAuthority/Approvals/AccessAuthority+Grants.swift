@@ -195,6 +195,9 @@ extension AccessAuthority {
         guard let end = grantEnd(of: request, policy), let demand = policy.approvalDemand(rule: request.rule)
         else { return "the policy has nothing any more that rule \(request.rule) could grant like this" }
         guard now < end else { return "rule \(request.rule) does not grant it for so long any more" }
+        guard !request.wantsSudo || policy.givesSudo(rule: request.rule) else {
+            return "rule \(request.rule) gives no sudo any more"
+        }
         guard !request.isBreakGlass else { return nil }
         let standing = standingApprovals(of: request, policy)
         guard standing < demand.count else { return nil }

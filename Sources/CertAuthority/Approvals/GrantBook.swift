@@ -61,6 +61,10 @@ final class GrantBook: Sendable {
         }
     }
 
+    func requests(on host: String) -> [GrantRequest] {
+        state.withLock { $0.requests.values.filter { $0.hosts.contains(host) } }
+    }
+
     /// Puts a request in the place of the one with its id, and tells watchers.
     func put(_ request: GrantRequest, _ kind: GrantChange.Kind?) {
         let watchers = state.withLock { state in

@@ -51,6 +51,11 @@ public struct PrincipalSet: Sendable, Hashable {
         }
     }
 
+    /// The same principals of a user certificate and one more.
+    func adding(_ name: String) throws(CertAuthorityError) -> PrincipalSet {
+        try PrincipalSet(users: names.map(\.string) + [name])
+    }
+
     private init(
         _ names: [String], field: String, maximumBytes: Int,
         _ check: (String) throws(CertAuthorityError) -> Void

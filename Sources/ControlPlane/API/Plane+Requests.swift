@@ -12,6 +12,8 @@ import ServiceLifecycle
 extension Plane {
     /// The longest that an answer waits for something to happen, in seconds.
     static let longestWait = 30
+    /// How long hosts that are connected are waited for, so that a grant is there when its certificate is.
+    static let settling: Duration = .seconds(8)
 
     func addRequests(_ v1: RouterGroup<PlaneContext>) {
         v1.get("requests") { [self] request, context in
@@ -84,6 +86,7 @@ extension Plane {
                 from: context.sourceAddress)
             let ended = try self.request(outcome)
             if !ended.certificates.isEmpty { await deliverRevocations(context.logger) }
+            await grants?.settle(ended.id, within: Self.settling)
             return Response(json: info(ended).json)
         }
     }
@@ -130,7 +133,14 @@ extension Plane {
         // Before the look: what happens in between is not missed.
         let changes = authority.grantChanges()
         let found = try authority.request(id, for: session, from: context.sourceAddress)
-        guard seconds > 0, found.status(at: authority.now) == .pending else { return found }
+        guard seconds > 0 else { return found }
+        let end = ContinuousClock.now + .seconds(seconds)
+        guard found.status(at: authority.now) == .pending else {
+            if found.status(at: authority.now) == .approved {
+                await grants?.settle(id, within: min(.seconds(seconds), Self.settling))
+            }
+            return found
+        }
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await change in changes where change.request.id == id { return }
@@ -144,7 +154,11 @@ extension Plane {
         guard authority.sessions.isOpen(session.id, at: authority.now) else {
             throw Problem(.notLoggedIn, "the session is over", hint: "log in: daypass login")
         }
-        return try authority.request(id, for: session, from: context.sourceAddress)
+        let answered = try authority.request(id, for: session, from: context.sourceAddress)
+        if answered.status(at: authority.now) == .approved {
+            await grants?.settle(id, within: max(.zero, min(end - .now, Self.settling)))
+        }
+        return answered
     }
 
     private func wish(_ message: NewAccessRequest) throws -> GrantWish {
@@ -194,6 +208,6 @@ extension Plane {
             review: request.review.map { $0.isOpen ? "open" : "acknowledged" },
             reviewedBy: request.review?.acknowledgedBy?.description,
             note: request.review.flatMap { $0.isOpen ? nil : $0.note },
-            text: request.text(origin: authority.origin))
+            text: request.text(origin: authority.origin), delivery: grants?.deliveries(of: request) ?? [])
     }
 }

@@ -13,6 +13,8 @@ public struct Plane: Sendable {
     let authority: AccessAuthority
     let log: any PublishedLog
     let hub: TunnelHub
+    /// Nil where hosts are told of no grants.
+    let grants: GrantDelivery?
     let info: ServerInfo
     let metrics: PlaneMetrics
     /// Host names, without port, by which clients may call the server, in lower case. A proof made for another server
@@ -27,13 +29,15 @@ public struct Plane: Sendable {
     ///   - hub: the hosts' tunnels.
     ///   - info: what `GET /v1/server` says.
     ///   - limits: who may ask how often.
+    ///   - grants: brings grants to hosts; nil where hosts are told of none.
     public init(
         authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, info: ServerInfo, names: [String],
-        limits: RequestLimits, metrics: PlaneMetrics = PlaneMetrics()
+        limits: RequestLimits, metrics: PlaneMetrics = PlaneMetrics(), grants: GrantDelivery? = nil
     ) {
         self.authority = authority
         self.log = log
         self.hub = hub
+        self.grants = grants
         self.info = info
         self.names = Set(names.map { $0.lowercased() })
         self.limits = limits

@@ -20,6 +20,7 @@ public final class PlaneMetrics: Sendable {
         var alerts: [String: UInt64] = [:]
         var accessRequests: [String: UInt64] = [:]
         var breakGlass: UInt64 = 0
+        var grantDeliveries: [String: UInt64] = [:]
     }
 
     /// Upper bounds of the latency histogram, in seconds.
@@ -43,6 +44,9 @@ public final class PlaneMetrics: Sendable {
     func countAlert(_ match: String) { state.withLock { $0.alerts[match, default: 0] += 1 } }
     func countRequest(_ status: String) { state.withLock { $0.accessRequests[status, default: 0] += 1 } }
     func countBreakGlass() { state.withLock { $0.breakGlass += 1 } }
+    func countGrantDelivery(_ outcome: String) {
+        state.withLock { $0.grantDeliveries[outcome, default: 0] += 1 }
+    }
     func countLogin(_ outcome: String) { state.withLock { $0.logins[outcome, default: 0] += 1 } }
 
     /// - Parameter gauges: names with their help and value, for what is looked up when it is asked for.
@@ -91,6 +95,12 @@ public final class PlaneMetrics: Sendable {
         }
         head("daypass_break_glass_total", "counter", "Access that somebody took without approval.")
         text += "daypass_break_glass_total \(state.breakGlass)\n"
+        head(
+            "daypass_grant_deliveries_total", "counter",
+            "Grants that hosts were asked to give or to take back, by what they answered.")
+        for (outcome, count) in state.grantDeliveries.sorted(by: { $0.key < $1.key }) {
+            text += "daypass_grant_deliveries_total{outcome=\"\(outcome)\"} \(count)\n"
+        }
         for gauge in gauges {
             head(gauge.name, "gauge", gauge.help)
             text += "\(gauge.name) \(gauge.value)\n"

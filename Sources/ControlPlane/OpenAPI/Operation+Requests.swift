@@ -28,7 +28,9 @@ extension Operation {
             query: [
                 Query(
                     name: "wait", schema: .number(),
-                    description: "For how many seconds the answer waits while nobody has decided: 0 to 30.")
+                    description:
+                        "For how many seconds the answer waits while nobody has decided, or hosts are being told: 0 to 30."
+                )
             ], answer: .json(.reference("AccessRequest")), problems: [.notFound]),
         Operation(
             method: .post, path: "/v1/requests/{id}/approve", name: "approve",
@@ -87,5 +89,13 @@ extension Schema {
         may("endedBy", .text()), may("endReason", .text()),
         may("review", .text(words: ["open", "acknowledged"])), may("reviewedBy", .text()),
         may("note", .text()), need("text", .text("What whoever approves it signs.")),
+        may(
+            "delivery",
+            .list(
+                .object([
+                    need("host", .text()),
+                    need("state", .text(words: HostDelivery.State.allCases.map(\.rawValue))),
+                    may("reason", .text("In the host's words or the server's.")),
+                ]))),
     ]
 }

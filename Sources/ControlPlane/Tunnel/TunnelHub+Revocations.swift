@@ -101,10 +101,13 @@ extension TunnelHub {
     }
 
     /// What a tunnel carries first.
-    func sendRevocations(through link: TunnelLink) {
-        guard let revocations else { return }
+    ///
+    /// - Parameter next: called once, when the host has answered or there is nothing to send.
+    func sendRevocations(through link: TunnelLink, then next: @escaping @Sendable () -> Void) {
+        guard let revocations else { return next() }
         link.call(TunnelCall(data: revocations.call, timeoutMilliseconds: 30_000), timeout: .seconds(30)) {
             result in
+            defer { next() }
             guard case .success(let value) = result, let reply = try? TunnelReply(value) else { return }
             self.acknowledged(link.host.id, revocations, reply)
         }

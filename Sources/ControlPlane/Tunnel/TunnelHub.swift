@@ -49,6 +49,8 @@ public final class TunnelHub: Sendable {
     private let limits: RequestLimits
     let revocationSigner: RevocationSigner?
     let witnessBoard = WitnessBoard()
+    /// Told of each tunnel once its first call was answered.
+    let readiness = Mutex<[@Sendable (TunnelLink) -> Void]>([])
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -153,7 +155,7 @@ public final class TunnelHub: Sendable {
     /// An old connection's end comes late as a rule, and must not take the new one's place away: ``closed(_:)`` compares.
     func opened(_ link: TunnelLink) {
         let now = fleet.now
-        sendRevocations(through: link)
+        sendRevocations(through: link) { self.ready(link) }
         let old = state.withLock { state in
             let old = state.links.updateValue(link, forKey: link.host.id)
             state.seen[link.host.id, default: Status()].connected = now

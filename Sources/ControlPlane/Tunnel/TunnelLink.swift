@@ -30,6 +30,8 @@ final class TunnelLink: Sendable {
         self.channel = channel
     }
 
+    var isOpen: Bool { state.withLock { !$0.isClosed } }
+
     func call(_ call: TunnelCall, timeout: TimeAmount) async throws -> TunnelReply {
         let result = await withCheckedContinuation { continuation in
             self.call(call, timeout: timeout) { continuation.resume(returning: $0) }

@@ -38,13 +38,15 @@ public struct AccessRequestInfo: Sendable, Hashable {
     public var note: String?
     /// What whoever approves it signs.
     public var text: String
+    /// What each host has made of it; empty where it was never granted.
+    public var delivery: [HostDelivery]
 
     public init(
         id: String, status: String, person: String, hosts: [String], login: String, wantsSudo: Bool,
         duration: Int64, reason: String, ticket: String?, rule: String, isBreakGlass: Bool, created: Int64,
         expires: Int64, grantedUntil: Int64?, approvers: [String], needed: Int64, mayApprove: String,
         endedBy: String?, endReason: String?, review: String?, reviewedBy: String?, note: String?,
-        text: String
+        text: String, delivery: [HostDelivery] = []
     ) {
         self.id = id
         self.status = status
@@ -69,6 +71,7 @@ public struct AccessRequestInfo: Sendable, Hashable {
         self.reviewedBy = reviewedBy
         self.note = note
         self.text = text
+        self.delivery = delivery
     }
 
     public var json: JSONValue {
@@ -96,6 +99,7 @@ public struct AccessRequestInfo: Sendable, Hashable {
         members.add("reviewedBy", reviewedBy)
         members.add("note", note)
         members.add("text", text)
+        if !delivery.isEmpty { members.add("delivery", .array(delivery.map(\.json))) }
         return members.value
     }
 
@@ -128,5 +132,7 @@ public struct AccessRequestInfo: Sendable, Hashable {
         reviewedBy = try fields.takeText("reviewedBy")
         note = try fields.takeText("note")
         text = try fields.needText("text")
+        delivery = []
+        for item in try fields.takeArray("delivery") ?? [] { delivery.append(try HostDelivery(json: item)) }
     }
 }

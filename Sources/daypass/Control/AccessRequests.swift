@@ -78,7 +78,32 @@ struct AccessRequests {
             }
         }
         guard request.status == "approved" else { throw Self.refusal(request) }
+        // Hosts that are connected have it within moments; for the others nobody waits.
+        if request.delivery.contains(where: { $0.state == .pending }) {
+            let answer = try await state.ask("GET", "/v1/requests/\(request.id)?wait=\(Self.waitSeconds)")
+            request = try AccessRequestInfo(json: answer)
+        }
         return request
+    }
+
+    /// Tells of hosts that have not made of it what they should: a line each.
+    static func missing(_ request: AccessRequestInfo) -> [String] {
+        request.delivery.compactMap { delivery in
+            let host = delivery.host.escapedForTerminal
+            let why = delivery.reason.map { ": \($0.escapedForTerminal)" } ?? ""
+            switch delivery.state {
+            case .delivered, .removed: return nil
+            case .pending: return "host \(host) does not have the grant yet\(why)"
+            case .removing: return "host \(host) has not said yet that the grant is gone\(why)"
+            case .refused:
+                return
+                    "host \(host) does not give the grant\(why); certificates get in where its sshd takes them"
+                    + (request.wantsSudo ? ", without sudo" : "")
+            // Certificates are all that there is for these, as for everybody who needs no approval.
+            case .unmanaged where !request.wantsSudo: return nil
+            case .unmanaged: return "host \(host) gives no sudo\(why)"
+            }
+        }
     }
 
     /// Why a request opens nothing.
@@ -117,6 +142,23 @@ struct AccessRequests {
             return "granted for another \(spell(left))"
         default: return refusal(request).reason
         }
+    }
+
+    /// All about one request: how it stands, and what each host has made of it.
+    static func show(_ request: AccessRequestInfo) {
+        Terminal.say("request \(request.id)")
+        for line in lines(request) { Terminal.say(line) }
+        Terminal.say(standing(request))
+        guard !request.delivery.isEmpty else { return }
+        Table(
+            ["HOST", "GRANT", "WHY"],
+            request.delivery.map { delivery in
+                [
+                    delivery.host.escapedForTerminal, delivery.state.rawValue,
+                    delivery.reason?.escapedForTerminal ?? "",
+                ]
+            }
+        ).print()
     }
 
     static func print(_ requests: [AccessRequestInfo]) {

@@ -126,6 +126,7 @@ struct RevokeGrantCommand: AsyncParsableCommand {
             json: try await state.ask("DELETE", "/v1/requests/\(request.id)\(query)"))
         Terminal.say(
             "the grant of request \(AccessRequests.short(answer.id)) is \(answer.status.escapedForTerminal)")
+        for line in AccessRequests.missing(answer) { Terminal.complain("warning", line) }
     }
 }
 

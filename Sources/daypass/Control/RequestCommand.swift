@@ -89,12 +89,16 @@ struct RequestCommand: AsyncParsableCommand {
         if wait { request = try await requests.wait(for: request) }
         guard format.format == .text else { return Terminal.say(request.json.text) }
         Terminal.say(AccessRequests.standing(request))
+        if wait { for line in AccessRequests.missing(request) { Terminal.complain("warning", line) } }
     }
 }
 
 struct RequestsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "requests", abstract: "List requests for approval, oldest first.")
+        commandName: "requests", abstract: "List requests for approval, oldest first, or show one.")
+
+    @Argument(help: ArgumentHelp("Show this one: its id, or the beginning of it.", valueName: "ID"))
+    var id: String?
 
     @Flag(help: "One's own (the default).")
     var mine = false
@@ -111,9 +115,17 @@ struct RequestsCommand: AsyncParsableCommand {
         guard [mine, toApprove, all].count(where: { $0 }) <= 1 else {
             throw ValidationError("--mine, --to-approve and --all exclude each other")
         }
+        guard id == nil || !mine && !toApprove && !all else {
+            throw ValidationError("ID, or --mine, --to-approve or --all expected, one of them")
+        }
     }
 
     func run() async throws {
+        if let id {
+            let request = try await AccessRequests(try ClientState()).find(id)
+            if format.format == .json { return Terminal.say(request.json.text) }
+            return AccessRequests.show(request)
+        }
         let scope = toApprove ? "to-approve" : all ? "all" : "mine"
         let items = try await ClientState().list("/v1/requests?scope=\(scope)")
         if format.format == .json { return Terminal.say(JSONValue.array(items).text) }
@@ -133,5 +145,6 @@ struct WithdrawCommand: AsyncParsableCommand {
         let request = try await AccessRequests(state).find(id)
         let answer = try AccessRequestInfo(json: try await state.ask("DELETE", "/v1/requests/\(request.id)"))
         Terminal.say("request \(AccessRequests.short(answer.id)) is \(answer.status.escapedForTerminal)")
+        for line in AccessRequests.missing(answer) { Terminal.complain("warning", line) }
     }
 }

@@ -113,7 +113,8 @@ struct SSHCommand: AsyncParsableCommand {
             } else if Terminal.isWatched(STDERR_FILENO) {
                 Terminal.note("request \(made.id)")
             }
-            _ = try await requests.wait(for: made)
+            let granted = try await requests.wait(for: made)
+            for line in AccessRequests.missing(granted) { Terminal.complain("warning", line) }
             return try await identities.ready(identity, wish)
         }
     }

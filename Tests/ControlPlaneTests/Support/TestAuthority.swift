@@ -71,10 +71,12 @@ struct TestAuthority {
         try await Fleet(authority, store: InMemoryFleetStore { [ledger] in await ledger.kept.entries })
     }
 
-    func hub(limits: RequestLimits, logger: Logger) async throws -> TunnelHub {
+    func hub(
+        limits: RequestLimits, logger: Logger, revocationSigner: RevocationSigner? = nil
+    ) async throws -> TunnelHub {
         TunnelHub(
             try await fleet(), names: ["127.0.0.1", "localhost"], limits: limits, metrics: PlaneMetrics(),
-            logger: logger)
+            logger: logger, revocationSigner: revocationSigner)
     }
 
     /// A session, as somebody has one after logging in.

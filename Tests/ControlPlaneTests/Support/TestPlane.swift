@@ -36,11 +36,17 @@ struct TestPlane {
     }
 
     /// Starts one for as long as `body` takes.
+    ///
+    /// - Parameters:
+    ///   - earlier: of a server that was there before: only what that one kept goes on.
+    ///   - deliversGrants: whether hosts are asked about grants, first of all when they connect.
     static func with(
         _ limits: ServerConfiguration.Limits = generous, settings: PlaneServer.Settings = .init(),
-        policy: String = TestAuthority.policy, _ body: (TestPlane) async throws -> Void
+        policy: String = TestAuthority.policy, earlier: TestAuthority? = nil, deliversGrants: Bool = false,
+        revocationSigner: RevocationSigner? = nil, _ body: (TestPlane) async throws -> Void
     ) async throws {
-        let parts = try await TestAuthority(policy: policy)
+        let parts: TestAuthority
+        if let earlier { parts = earlier } else { parts = try await TestAuthority(policy: policy) }
         let folder = try TemporaryFolder()
         let identity = try ServerIdentity(
             folder: folder.path, names: ["127.0.0.1", "localhost"], at: Date())
@@ -48,21 +54,24 @@ struct TestPlane {
         let rootPEM = String(identity.chainPEM[root.lowerBound...])
         let log = LogCapture()
         let limitsInUse = RequestLimits(limits, clock: { parts.clock.milliseconds })
-        let hub = try await parts.hub(limits: limitsInUse, logger: log.logger)
+        let hub = try await parts.hub(
+            limits: limitsInUse, logger: log.logger, revocationSigner: revocationSigner)
+        try await hub.refreshRevocations()
+        let grants = deliversGrants ? GrantDelivery(parts.authority, hub) : nil
         let plane = Plane(
             authority: parts.authority, log: parts.ledger, hub: hub,
             info: ServerInfo(
                 version: "1", origin: "test.example", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: ["keys"], hostPatterns: ["*.example.com"]
             ), names: ["127.0.0.1", "localhost"],
-            limits: limitsInUse)
+            limits: limitsInUse, grants: grants)
         var settings = settings
         settings.port = 0
         settings.connectionsPerAddress = limits.connectionsPerAddress
         let ready = AsyncStream<Int>.makeStream()
         let application = try PlaneServer.application(
             plane, settings, chainPEM: identity.chainPEM, privateKeyPEM: identity.privateKeyPEM,
-            services: [], logger: log.logger
+            services: grants.map { [$0] } ?? [], logger: log.logger
         ) { ready.continuation.yield($0) }
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(rootPEM.utf8)))
