@@ -12,6 +12,7 @@ import Hummingbird
 import Logging
 import SSHWire
 import ServiceLifecycle
+import TransparencyLog
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -58,18 +59,27 @@ struct Serve: AsyncParsableCommand {
             requests: SQLiteRequestStore(ledger), origin: opened.configuration.origin)
         let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
         let metrics = PlaneMetrics()
+        let fleetStore = SQLiteFleetStore(ledger)
+        let alerts = try await AlertCenter(
+            authority, store: SQLiteAlertStore(ledger), settings: settings.alerts)
+        let delivery = AlertDelivery(
+            try home.webhooks(settings), center: alerts, metrics: metrics, logger: logger,
+            clock: millisecondsNow)
+        try await delivery.prepare()
         let hub = TunnelHub(
-            try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
-            limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log))
+            try await Fleet(authority, store: fleetStore), names: settings.names,
+            limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log),
+            alerts: alerts)
         try await hub.refreshRevocations()
         let plane = Plane(
-            authority: authority, log: ledger, hub: hub,
+            authority: authority, log: ledger, hub: hub, alerts: alerts,
+            chains: ChainReader(history: SQLiteEntryHistory(ledger), fleet: fleetStore),
             info: ServerInfo(
                 version: Daypassd.configuration.version, origin: opened.configuration.origin,
                 userAuthority: userKey, hostAuthority: hostKey,
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
-                hostPatterns: settings.hostPatterns),
+                hostPatterns: settings.hostPatterns, logKey: try opened.logVerifier().vkey),
             names: settings.names, limits: limitsInUse, metrics: metrics)
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
@@ -83,7 +93,7 @@ struct Serve: AsyncParsableCommand {
                 use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
-            GrantSweep(authority),
+            GrantSweep(authority), HostWatch(hub), delivery,
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(

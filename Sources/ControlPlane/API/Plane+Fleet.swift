@@ -96,7 +96,7 @@ extension Plane {
         return Response(json: .object(members))
     }
 
-    private func number(_ text: Substring?, _ name: String, _ range: ClosedRange<UInt64>) throws -> UInt64? {
+    func number(_ text: Substring?, _ name: String, _ range: ClosedRange<UInt64>) throws -> UInt64? {
         guard let text else { return nil }
         guard let number = UInt64(text), range.contains(number) else {
             throw Problem(

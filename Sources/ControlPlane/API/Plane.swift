@@ -13,6 +13,8 @@ public struct Plane: Sendable {
     let authority: AccessAuthority
     let log: any PublishedLog
     let hub: TunnelHub
+    let alerts: AlertCenter
+    let chains: ChainReader
     let info: ServerInfo
     let metrics: PlaneMetrics
     /// Host names, without port, by which clients may call the server, in lower case. A proof made for another server
@@ -25,15 +27,20 @@ public struct Plane: Sendable {
     /// - Parameters:
     ///   - log: what is public of the log.
     ///   - hub: the hosts' tunnels.
+    ///   - alerts: what somebody should look at.
+    ///   - chains: puts stories together out of the log.
     ///   - info: what `GET /v1/server` says.
     ///   - limits: who may ask how often.
     public init(
-        authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, info: ServerInfo, names: [String],
+        authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, alerts: AlertCenter,
+        chains: ChainReader, info: ServerInfo, names: [String],
         limits: RequestLimits, metrics: PlaneMetrics = PlaneMetrics()
     ) {
         self.authority = authority
         self.log = log
         self.hub = hub
+        self.alerts = alerts
+        self.chains = chains
         self.info = info
         self.names = Set(names.map { $0.lowercased() })
         self.limits = limits
@@ -60,6 +67,8 @@ public struct Plane: Sendable {
         addFleet(v1)
         addRequests(v1)
         addReviews(v1)
+        addHostAccess(v1)
+        addAlerts(v1)
         return router
     }
 

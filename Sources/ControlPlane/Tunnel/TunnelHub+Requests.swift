@@ -16,9 +16,14 @@ extension TunnelHub {
             switch method {
             case Tunnel.state:
                 told(host, params ?? .null)
+                hear(clock: params ?? .null, from: host)
                 return .success(.object([.init("ok", .bool(true))]))
             case Tunnel.report:
+                hear(clock: params ?? .null, from: host)
+                // Until it is known that they are taken, they aren't.
+                alerts?.heardRecords(from: host.id, areTaken: false)
                 let intake = try await take(params ?? .null, from: host)
+                alerts?.heardRecords(from: host.id, areTaken: true)
                 return .success(
                     .object([.init("recorded", .number(Int64(clamping: intake.recorded)))]))
             default: return .failure(RPCError.unknownMethod(method))

@@ -50,7 +50,8 @@ struct TestPlane {
         let limitsInUse = RequestLimits(limits, clock: { parts.clock.milliseconds })
         let hub = try await parts.hub(limits: limitsInUse, logger: log.logger)
         let plane = Plane(
-            authority: parts.authority, log: parts.ledger, hub: hub,
+            authority: parts.authority, log: parts.ledger, hub: hub, alerts: parts.alerts,
+            chains: parts.chains,
             info: ServerInfo(
                 version: "1", origin: "test.example", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: ["keys"], hostPatterns: ["*.example.com"]
