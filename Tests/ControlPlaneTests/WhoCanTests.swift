@@ -17,7 +17,7 @@ import Testing
         rules:
           - name: developers-on-staging
             hosts: [{labels: {env: staging}}]
-            logins: [deploy, "{user.email.local}"]
+            logins: [deploy, "{email.local}"]
             allow: {or: [{groups: {has: dev}}, {groups: {has: sre}}]}
           - name: sre-on-production
             hosts: [{labels: {env: production}}]

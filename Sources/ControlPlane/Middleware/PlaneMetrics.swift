@@ -43,7 +43,7 @@ public final class PlaneMetrics: Sendable {
 
     func countIssued() { state.withLock { $0.issued += 1 } }
     func countRefused(_ verdict: String) { state.withLock { $0.refused[verdict, default: 0] += 1 } }
-    func countAlert(_ match: String) { state.withLock { $0.alerts[match, default: 0] += 1 } }
+    func countAlert(_ event: String) { state.withLock { $0.alerts[event, default: 0] += 1 } }
     func countRequest(_ status: String) { state.withLock { $0.accessRequests[status, default: 0] += 1 } }
     func countBreakGlass() { state.withLock { $0.breakGlass += 1 } }
     func countDelivery(_ outcome: String) { state.withLock { $0.deliveries[outcome, default: 0] += 1 } }
@@ -85,8 +85,8 @@ public final class PlaneMetrics: Sendable {
             text += "daypass_logins_total{outcome=\"\(outcome)\"} \(count)\n"
         }
         head("daypass_alerts_total", "counter", "What somebody should look at, by why.")
-        for (match, count) in state.alerts.sorted(by: { $0.key < $1.key }) {
-            text += "daypass_alerts_total{match=\"\(match)\"} \(count)\n"
+        for (event, count) in state.alerts.sorted(by: { $0.key < $1.key }) {
+            text += "daypass_alerts_total{event=\"\(event)\"} \(count)\n"
         }
         head(
             "daypass_access_requests_total", "counter",

@@ -56,7 +56,7 @@ extension TunnelHub {
         let intake = try await fleet.take(
             events, beginsAnew: params["beginsAnew"]?.bool ?? false, from: host)
         for alert in intake.alerts {
-            metrics.countAlert(alert.match.name)
+            metrics.countAlert((AlertEvent(.hostEvent(alert)) ?? .gap).rawValue)
             logger.warning(
                 "alert",
                 metadata: [
@@ -64,6 +64,7 @@ extension TunnelHub {
                     "daypass.account": "\(alert.account.string.escapedForTerminal)",
                     "daypass.serial": "\(alert.serial)",
                     "daypass.reason": "\(alert.reason.string.escapedForTerminal)",
+                    "daypass.gap": "\((alert.gap?.string ?? "").escapedForTerminal)",
                 ])
         }
         return intake
