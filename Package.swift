@@ -73,6 +73,7 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "CertAuthority", "ControlProtocol", "SSHWire", "TransparencyLog",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),

@@ -30,13 +30,13 @@ public struct ControlClient: Sendable {
     /// For how long a server that is not there, has no signer or no store, or wants to be asked less often, is asked
     /// again.
     public let patience: Duration
-    private let http: HTTPClient
+    let http: HTTPClient
     /// Microseconds since 1970.
     private let clock: @Sendable () -> UInt64
 
     /// The largest answer that is read, in bytes.
     private static let maximumAnswerBytes = 1 << 20
-    private static let timeout: TimeAmount = .seconds(20)
+    static let timeout: TimeAmount = .seconds(20)
     /// The waits between attempts: the first, which doubles, and the longest.
     private static let pauses: (first: Duration, longest: Duration) = (.milliseconds(100), .seconds(2))
 
@@ -169,7 +169,7 @@ public struct ControlClient: Sendable {
         }
     }
 
-    private static func failure(_ error: any Error, _ server: ServerAddress) -> ClientError {
+    static func failure(_ error: any Error, _ server: ServerAddress) -> ClientError {
         let text = "\(error)"
         if error is NIOSSLError || error is NIOSSLExtraError || text.contains("CERTIFICATE_VERIFY_FAILED") {
             return .untrustedServer(

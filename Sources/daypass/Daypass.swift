@@ -24,7 +24,8 @@ struct Daypass: AsyncParsableCommand {
             Keys.self, APIKeys.self, IdentitiesCommand.self, Hosts.self, HostSessions.self, Logins.self,
             RequestCommand.self, RequestsCommand.self, ApproveCommand.self, DenyCommand.self,
             WithdrawCommand.self,
-            RevokeGrantCommand.self, ReviewsCommand.self,
+            RevokeGrantCommand.self, ReviewsCommand.self, WhoCanCommand.self, WhyCommand.self,
+            AlertsCommand.self,
         ])
 
     static func main() async {

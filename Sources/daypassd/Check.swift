@@ -55,6 +55,11 @@ struct Check: AsyncParsableCommand {
             _ = try FileIO.read(home.path(certificate), maximumBytes: 256 << 10)
             return certificate.escapedForTerminal
         }
+        await check("alerts") {
+            let webhooks = try home.webhooks(settings)
+            return webhooks.isEmpty
+                ? "nobody is told: no webhooks" : webhooks.map(\.label).joined(separator: ", ")
+        }
         if failures > 0 { throw ExitCode(ExitStatus.negative) }
     }
 }

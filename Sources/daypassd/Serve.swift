@@ -61,19 +61,29 @@ struct Serve: AsyncParsableCommand {
         try await authority.recordPolicy(by: try Identity.localAccount)
         let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
         let metrics = PlaneMetrics()
+        let fleetStore = SQLiteFleetStore(ledger)
+        let alerts = try await AlertCenter(
+            authority, store: SQLiteAlertStore(ledger), settings: settings.alerts)
+        let delivery = AlertDelivery(
+            try home.webhooks(settings), center: alerts, metrics: metrics, logger: logger,
+            clock: millisecondsNow)
+        try await delivery.prepare()
         let hub = TunnelHub(
-            try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
-            limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log))
+            try await Fleet(authority, store: fleetStore), names: settings.names,
+            limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log),
+            alerts: alerts)
         try await hub.refreshRevocations()
+        let logKey = try opened.logVerifier().vkey
         let grants = GrantDelivery(authority, hub)
         let plane = Plane(
-            authority: authority, log: ledger, hub: hub,
+            authority: authority, log: ledger, hub: hub, alerts: alerts,
+            chains: ChainReader(history: SQLiteEntryHistory(ledger), fleet: fleetStore),
             info: ServerInfo(
                 version: Daypassd.configuration.version, origin: opened.configuration.origin,
                 userAuthority: userKey, hostAuthority: hostKey,
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
-                hostPatterns: settings.hostPatterns),
+                hostPatterns: settings.hostPatterns, logKey: logKey),
             names: settings.names, limits: limitsInUse, metrics: metrics, grants: grants)
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
@@ -87,8 +97,8 @@ struct Serve: AsyncParsableCommand {
                 use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
-            GrantSweep(authority), grants,
-            WitnessService(hub, source: ledger, logKey: try opened.logVerifier().vkey),
+            GrantSweep(authority), grants, HostWatch(hub), delivery,
+            WitnessService(hub, source: ledger, logKey: logKey),
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(

@@ -5,6 +5,7 @@ import ArgumentParser
 import CertAuthority
 import CertAuthorityStore
 import CommandSupport
+import ControlPlane
 import Foundation
 import SSHWire
 
@@ -54,6 +55,13 @@ struct ServerHomeOptions: ParsableArguments {
         let file = configurationFile
         guard let slash = file.lastIndex(of: "/") else { return path }
         return file[...slash] + path
+    }
+
+    /// Who is told of alerts, with the files that the settings name.
+    func webhooks(_ settings: ServerConfiguration) throws -> [Webhook] {
+        try settings.alerts.webhooks.enumerated().map { number, webhook in
+            try Webhook(webhook, number: number, path: path)
+        }
     }
 
     /// The policy of these settings.

@@ -82,6 +82,37 @@ struct LogEntryTests {
                         reasons: ["rule sre allows", "deploying"]))
             }
         }
+        + [nil, "", "0f1e"].map { (request: ExactText?) in
+            Case(name: "decision by request \(request?.string ?? "of version 1")") {
+                .decision(
+                    DecisionRecord(
+                        verdict: .allowed, session: "s2", host: "web1", login: "deploy",
+                        keyFingerprint: "SHA256:x", sourceAddress: "192.0.2.1",
+                        policyDigest: [UInt8](repeating: 5, count: 32), rule: "sre", reasons: [],
+                        request: request))
+            }
+        }
+        + [nil, "", "records 3 to 4 are missing"].map { (gap: ExactText?) in
+            Case(name: "host event with gap \(gap?.string ?? "of version 1")") {
+                .hostEvent(
+                    HostEventRecord(
+                        kind: .opened, host: "web1", sequence: 5,
+                        recordHash: [UInt8](repeating: 5, count: 32), happened: 1, session: "s",
+                        account: "deploy", sourceAddress: "192.0.2.1", method: "publickey",
+                        keyFingerprint: "SHA256:x", keyID: "alice#1", serial: 1, authority: "SHA256:y",
+                        match: .issued, issuance: 7, reason: "gap: of old", gap: gap))
+            }
+        }
+        + AlertRecord.Subject.allCases.flatMap { subject in
+            [true, false].map { isPresent in
+                Case(name: "alert \(subject.name) \(isPresent)") {
+                    .alert(
+                        AlertRecord(
+                            subject: subject, isPresent: isPresent, host: "web1", since: 1, amount: 600,
+                            detail: "its tunnel is gone"))
+                }
+            }
+        }
         + LoginRecord.Change.allCases.map { change in
             Case(name: "login \(change)") {
                 .login(
@@ -197,6 +228,18 @@ struct LogEntryTests {
         var bytes = try Self.cases[4].entry.encoded()
         bytes[index] = value
         #expect(try refusalCode { _ = try logEntry(bytes) } == .logInconsistent)
+    }
+
+    @Test func entriesOfTheFirstVersionKeepTheirBytes() throws {
+        for sample in Self.cases where sample.name.hasSuffix("of version 1") {
+            let bytes = try sample.entry.encoded()
+            #expect(bytes[0] == 1)
+            // The second version has one text more, at the end.
+            var second = bytes + [0, 0, 0, 0]
+            second[0] = 2
+            #expect(try logEntry(second) != sample.entry)
+            #expect(try logEntry(second).encoded() == second)
+        }
     }
 
     @Test func attack16_aCertificateAsAuthorityIsRefused() throws {

@@ -231,10 +231,10 @@ import Testing
         #expect(try await fleet.take([event(1, nil)], from: host).alerts.isEmpty)
         #expect(try await fleet.take([event(2, nil, previous: hash(9))], from: host).alerts.count == 1)
         let gap = try await fleet.take([event(5, nil)], from: host)
-        #expect(gap.alerts.first?.reason.string.contains("3 to 4 are missing") == true)
+        #expect(gap.alerts.first?.gap?.string.contains("3 to 4 are missing") == true)
         let anew = try await fleet.take([event(1, nil, previous: [])], beginsAnew: true, from: host)
         #expect(anew.recorded == 1)
-        #expect(anew.alerts.first?.reason.string.contains("begin anew") == true)
+        #expect(anew.alerts.first?.gap?.string.contains("begin anew") == true)
     }
 
     @Test func numbersThatDoNotRiseAndTooManyAreRefusedWhole() async throws {

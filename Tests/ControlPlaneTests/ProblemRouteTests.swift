@@ -102,7 +102,8 @@ import Testing
         let limits = RequestLimits(.init(), clock: { 0 })
         let plane = Plane(
             authority: parts.authority, log: parts.ledger,
-            hub: try await parts.hub(limits: limits, logger: LogCapture().logger),
+            hub: try await parts.hub(limits: limits, logger: LogCapture().logger), alerts: parts.alerts,
+            chains: parts.chains,
             info: ServerInfo(
                 version: "1", origin: "o", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: [], hostPatterns: []), names: ["x"],

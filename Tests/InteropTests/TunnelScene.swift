@@ -17,8 +17,9 @@
         private let program: String
         private var agent: ChildProcess?
 
-        init() throws {
-            plane = try PrivateControlPlane(rules: ControlScene.rules())
+        /// - Parameter settings: lines at the end of daypassd.yaml.
+        init(settings: String = "") throws {
+            plane = try PrivateControlPlane(rules: ControlScene.rules(), settings: settings)
             admin = try Laptop(withAgent: false)
             alice = try Laptop()
             folder = try TemporaryFolder()

@@ -32,6 +32,20 @@ public enum LocalSocket {
         return UInt16(bigEndian: address.sin_port)
     }
 
+    /// A socket that listens on a loopback port; the caller closes it.
+    static func listen(port: UInt16) throws -> Int32 {
+        let server = try open(AF_INET)
+        var yes: Int32 = 1
+        _ = unsafe setsockopt(
+            server.number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var address = loopback(port: port)
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        guard unsafe withGeneric(&address, { unsafe bind(server.number, $0, size) }) == 0,
+            systemListen(server.number, 64) == 0
+        else { throw TestSupportError.system("listen at 127.0.0.1:\(port)") }
+        return server.release()
+    }
+
     /// What a server on a loopback port says first, up to 255 bytes; `nil` when nobody listens or nothing comes.
     public static func greeting(port: UInt16, timeout: Duration) -> String? {
         guard let client = try? open(AF_INET) else { return nil }
@@ -89,3 +103,6 @@ public enum LocalSocket {
         }
     }
 }
+
+/// listen(2), which a method of the same name hides.
+private func systemListen(_ number: Int32, _ backlog: Int32) -> Int32 { listen(number, backlog) }

@@ -99,6 +99,7 @@ public final class RecordSender: ServicePart {
         guard let last else { return }
         var params = [JSONValue.Member("records", .array(lines))]
         if beginsAnew { params.append(.init("beginsAnew", .bool(true))) }
+        params.append(.init("clock", .number(Int64(clamping: Moment.now.wall / 1_000))))
         state = .sent
         let place = (last.sequence, Digest.sha256(last.bytes))
         let isQueued = tunnel.send(Tunnel.report, .object(params)) { [weak self] reply in

@@ -81,7 +81,11 @@ extension AccessAuthority {
             requester: session.person.identity)
         let outcomes = try await issuer.issue(
             [request],
-            after: [draft(decision, wish, hostID: host.id, session, address, policy.digest)])
+            after: [
+                draft(
+                    decision, wish, hostID: host.id, session, address, policy.digest,
+                    request: approved?.id ?? "")
+            ])
         switch outcomes.first {
         case .issued(let certificate, let index):
             if let approved { try await note(certificate, under: approved) }
@@ -146,7 +150,7 @@ extension AccessAuthority {
 
     func draft(
         _ decision: AccessDecision, _ wish: AccessWish, hostID: String, _ session: LoginSession,
-        _ address: IPAddress?, _ digest: [UInt8]
+        _ address: IPAddress?, _ digest: [UInt8], request: String = ""
     ) -> LedgerDraft {
         let verdict: DecisionRecord.Verdict =
             switch decision.verdict {
@@ -162,7 +166,7 @@ extension AccessAuthority {
                 verdict: verdict, session: ExactText(session.id), host: ExactText(hostID),
                 login: ExactText(wish.login), keyFingerprint: ExactText(wish.key.fingerprint),
                 sourceAddress: ExactText(address?.description ?? ""), policyDigest: digest,
-                rule: ExactText(decision.rule ?? ""), reasons: reasons),
+                rule: ExactText(decision.rule ?? ""), reasons: reasons, request: ExactText(request)),
             requester: session.person.identity)
     }
 }

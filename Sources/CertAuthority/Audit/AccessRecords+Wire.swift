@@ -11,9 +11,10 @@ extension DecisionRecord {
         writer.writeString(policyDigest)
         writer.writeString(rule)
         writer.writeNested { writer in reasons.forEach { writer.writeString($0) } }
+        if let request { writer.writeString(request) }
     }
 
-    init(from reader: inout WireReader) throws(SSHWireError) {
+    init(from reader: inout WireReader, version: UInt8) throws(SSHWireError) {
         let number = try reader.readUInt8("verdict")
         guard let verdict = Verdict(rawValue: number) else {
             throw SSHWireError(.unsupportedType, "verdict \(number) is not known")
@@ -30,6 +31,7 @@ extension DecisionRecord {
         }
         rule = try reader.readText("rule", upTo: 256)
         reasons = try reader.readTexts("reasons")
+        request = version == 1 ? nil : try reader.readText("request", upTo: 64)
     }
 }
 

@@ -40,10 +40,14 @@ public struct DecisionRecord: Sendable, Hashable {
     public let rule: ExactText
     /// One line each. A person's own reason for asking is the last, if one was given.
     public let reasons: [ExactText]
+    /// The request by whose grant it was allowed; empty where none was needed, nil in entries of version 1, which say it
+    /// in the reasons only.
+    public let request: ExactText?
 
     public init(
         verdict: Verdict, session: ExactText, host: ExactText, login: ExactText, keyFingerprint: ExactText,
-        sourceAddress: ExactText, policyDigest: [UInt8], rule: ExactText, reasons: [ExactText]
+        sourceAddress: ExactText, policyDigest: [UInt8], rule: ExactText, reasons: [ExactText],
+        request: ExactText? = ""
     ) {
         self.verdict = verdict
         self.session = session
@@ -54,6 +58,7 @@ public struct DecisionRecord: Sendable, Hashable {
         self.policyDigest = policyDigest
         self.rule = rule
         self.reasons = reasons
+        self.request = request
     }
 }
 

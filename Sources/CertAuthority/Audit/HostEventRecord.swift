@@ -100,14 +100,17 @@ public struct HostEventRecord: Sendable, Hashable {
     public let match: Match
     /// The place of the certificate's issuance in the log, where there is one.
     public let issuance: UInt64?
-    /// Why it ended or was refused, what an alert is about; may be empty.
+    /// Why it ended or was refused; may be empty.
     public let reason: ExactText
+    /// What is missing before the record, or was changed; empty where nothing is. Nil in entries of version 1, whose
+    /// reason begins with `gap: ` then.
+    public let gap: ExactText?
 
     public init(
         kind: Kind, host: ExactText, sequence: UInt64, recordHash: [UInt8], happened: UInt64,
         session: ExactText, account: ExactText, sourceAddress: ExactText, method: ExactText,
         keyFingerprint: ExactText, keyID: ExactText, serial: UInt64, authority: ExactText, match: Match,
-        issuance: UInt64?, reason: ExactText
+        issuance: UInt64?, reason: ExactText, gap: ExactText? = ""
     ) {
         self.kind = kind
         self.host = host
@@ -125,7 +128,14 @@ public struct HostEventRecord: Sendable, Hashable {
         self.match = match
         self.issuance = issuance
         self.reason = reason
+        self.gap = gap
     }
+
+    /// True where records are missing before this one, or were changed.
+    public var hasGap: Bool { gap.map { !$0.isEmpty } ?? reason.string.hasPrefix("gap: ") }
+
+    /// True for what somebody should look at.
+    public var isAlert: Bool { match.isAlert || hasGap }
 
     /// Whose certificate it was: the key ID up to its last `#`; the account without one.
     public var who: String {
@@ -151,9 +161,10 @@ extension HostEventRecord {
         writer.write(match.rawValue)
         writer.write(issuance ?? UInt64.max)
         writer.writeString(reason)
+        if let gap { writer.writeString(gap) }
     }
 
-    init(from reader: inout WireReader) throws(SSHWireError) {
+    init(from reader: inout WireReader, version: UInt8) throws(SSHWireError) {
         let number = try reader.readUInt8("host event")
         guard let kind = Kind(rawValue: number) else {
             throw SSHWireError(.unsupportedType, "host event \(number) is not known")
@@ -182,5 +193,6 @@ extension HostEventRecord {
         let index = try reader.readUInt64("issuance")
         issuance = index == UInt64.max ? nil : index
         reason = try reader.readText("reason", upTo: 1_024)
+        gap = version == 1 ? nil : try reader.readText("gap", upTo: 1_024)
     }
 }

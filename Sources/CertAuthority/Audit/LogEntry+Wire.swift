@@ -5,7 +5,9 @@ import SSHWire
 
 /// The exact encoding of entries (docs/formats/log-entry.md): one entry has one encoding and back.
 extension LogEntry {
+    /// Every kind's first version, and what kinds have whose fields were changed.
     private static let version: UInt8 = 1
+    private static let changedVersion: UInt8 = 2
 
     /// The second byte of an entry.
     public enum Kind: UInt8, Sendable {
@@ -20,6 +22,15 @@ extension LogEntry {
         case hostEvent = 9
         case request = 10
         case approval = 11
+        case alert = 13
+
+        /// The newest version that its entries have.
+        fileprivate var newestVersion: UInt8 {
+            switch self {
+            case .decision, .hostEvent: LogEntry.changedVersion
+            default: LogEntry.version
+            }
+        }
     }
 
     /// What an entry is about, without parsing it; nil for what is none.
@@ -32,7 +43,7 @@ extension LogEntry {
     /// - Throws: `.invalidRequest` when they would be over ``maximumBytes``, or could not be read back.
     public func encoded() throws(CertAuthorityError) -> [UInt8] {
         var writer = WireWriter(reserving: expectedBytes)
-        writer.write(Self.version)
+        writer.write(encodedVersion)
         switch event {
         case .issuance(let record):
             writeHead(.issuance, to: &writer)
@@ -76,6 +87,9 @@ extension LogEntry {
         case .approval(let record):
             writeHead(.approval, to: &writer)
             record.write(to: &writer)
+        case .alert(let record):
+            writeHead(.alert, to: &writer)
+            record.write(to: &writer)
         }
         guard writer.bytes.count <= Self.maximumBytes else {
             throw CertAuthorityError(
@@ -93,6 +107,15 @@ extension LogEntry {
             throw CertAuthorityError(.invalidRequest, error.reason)
         }
         return writer.bytes
+    }
+
+    /// An entry that was read has the version that it had.
+    private var encodedVersion: UInt8 {
+        switch event {
+        case .decision(let record): record.request == nil ? Self.version : Self.changedVersion
+        case .hostEvent(let record): record.gap == nil ? Self.version : Self.changedVersion
+        default: Self.version
+        }
     }
 
     /// Room for all of an issuance, and for most others.
@@ -114,12 +137,19 @@ extension LogEntry {
         do {
             var reader = WireReader(encoded)
             let version = try reader.readUInt8("version")
-            guard version == Self.version else {
-                throw SSHWireError(.unsupportedType, "version \(version), \(Self.version) is supported")
+            guard (Self.version...Self.changedVersion).contains(version) else {
+                throw SSHWireError(
+                    .unsupportedType,
+                    "version \(version), \(Self.version) to \(Self.changedVersion) are supported")
             }
             let number = try reader.readUInt8("kind")
             guard let kind = Kind(rawValue: number) else {
                 throw SSHWireError(.unsupportedType, "kind \(number) is not known")
+            }
+            guard version <= kind.newestVersion else {
+                throw SSHWireError(
+                    .unsupportedType,
+                    "version \(version) of kind \(number), \(kind.newestVersion) is supported")
             }
             milliseconds = try reader.readUInt64("time")
             requester = try reader.readIdentity("requester")
@@ -133,12 +163,13 @@ extension LogEntry {
                 case .revocation: .revocation(try RevocationRecord(from: &reader))
                 case .authority: .authority(try AuthorityRecord(from: &reader))
                 case .recovery: .recovery(try RecoveryRecord(from: &reader))
-                case .decision: .decision(try DecisionRecord(from: &reader))
+                case .decision: .decision(try DecisionRecord(from: &reader, version: version))
                 case .login: .login(try LoginRecord(from: &reader))
                 case .change: .change(try ChangeRecord(from: &reader))
-                case .hostEvent: .hostEvent(try HostEventRecord(from: &reader))
+                case .hostEvent: .hostEvent(try HostEventRecord(from: &reader, version: version))
                 case .request: .request(try RequestRecord(from: &reader))
                 case .approval: .approval(try ApprovalRecord(from: &reader))
+                case .alert: .alert(try AlertRecord(from: &reader))
                 }
             try reader.finish("log entry")
         } catch let error as SSHWireError {

@@ -38,6 +38,8 @@ public struct LogEntry: Sendable, Hashable {
         indirect case request(RequestRecord)
         /// Somebody approved, refused or took back what was asked for.
         indirect case approval(ApprovalRecord)
+        /// Somebody should look at something that is no login, or it is over.
+        indirect case alert(AlertRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

@@ -49,8 +49,8 @@ extension Fleet {
             var records: [HostEventRecord] = []
             for event in fresh {
                 var record = try await judge(event, of: host, revoked)
-                if let note = Self.gap(before: event, after: place, known: known) {
-                    record = record.noting(note)
+                if let gap = Self.gap(before: event, after: place, known: known) {
+                    record = record.noting(gap: gap)
                 }
                 records.append(record)
                 place = RecordPlace(sequence: event.sequence, hash: event.recordHash)
@@ -121,7 +121,7 @@ extension UnsignedCertificate {
 
 extension RevocationRecord {
     /// Whether a certificate is revoked by it.
-    fileprivate func concerns(_ certificate: UnsignedCertificate) -> Bool {
+    func concerns(_ certificate: UnsignedCertificate) -> Bool {
         let fields = certificate.fields
         switch target {
         case .serial(let serial, let authority):
@@ -162,18 +162,12 @@ extension HostEvent {
 }
 
 extension HostEventRecord {
-    /// True for what somebody should look at.
-    public var isAlert: Bool { match.isAlert || reason.string.hasPrefix(Self.gap) }
-
-    private static let gap = "gap: "
-
-    fileprivate func noting(_ note: String) -> HostEventRecord {
+    fileprivate func noting(gap: String) -> HostEventRecord {
         HostEventRecord(
             kind: kind, host: host, sequence: sequence, recordHash: recordHash, happened: happened,
             session: session, account: account, sourceAddress: sourceAddress, method: method,
             keyFingerprint: keyFingerprint, keyID: keyID, serial: serial, authority: authority, match: match,
-            issuance: issuance,
-            reason: ExactText(Self.gap + note + (reason.string.isEmpty ? "" : "; \(reason.string)")))
+            issuance: issuance, reason: reason, gap: ExactText(gap))
     }
 }
 

@@ -34,6 +34,8 @@ public struct ServerConfiguration: Sendable, Hashable {
     public var passphraseFile: String?
     /// How often and by how many connections the server may be asked.
     public var limits = Limits()
+    /// When hosts raise alerts, and who is told.
+    public var alerts = Alerts()
 
     /// The largest configuration file, in bytes.
     public static let maximumBytes = 256 << 10
@@ -112,6 +114,7 @@ public struct ServerConfiguration: Sendable, Hashable {
         signerSocket = setting("signer_socket", try root.text("signer_socket"))
         passphraseFile = setting("passphrase_file", try root.text("passphrase_file"))
         limits = try Limits(try root.mapping("limits"), name: name, setting)
+        alerts = try Alerts(try root.mapping("alerts"), name: name, setting)
         try root.finish()
     }
 

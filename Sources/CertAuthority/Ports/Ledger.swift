@@ -67,6 +67,10 @@ public struct LedgerDraft: Sendable {
         LedgerDraft(content: .event(.request(record), requester: requester))
     }
 
+    public static func alert(_ record: AlertRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.alert(record), requester: requester))
+    }
+
     public static func approval(_ record: ApprovalRecord, requester: Identity) -> LedgerDraft {
         LedgerDraft(content: .event(.approval(record), requester: requester))
     }

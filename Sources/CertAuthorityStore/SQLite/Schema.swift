@@ -17,13 +17,14 @@ enum Schema {
     static let apiKeys = "4: API keys"
     static let fleet = "5: join tokens, hosts' agents, their reports"
     static let requests = "6: requests for approval"
+    static let alerts = "9: alerts, their deliveries, what entries are about"
     static let spentTokens = "10: used tokens, the policy in force"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
         "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
-        "join_tokens", "enrolled_hosts", "record_places", "access_requests", "spent_tokens",
-        "policy_in_force",
+        "join_tokens", "enrolled_hosts", "record_places", "access_requests", "host_conditions",
+        "delivery_places", "spent_tokens", "policy_in_force",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -186,6 +187,35 @@ enum Schema {
                         outcome TEXT NOT NULL
                     ) STRICT;
                     """)
+        }
+        migrator.registerMigration(alerts) { db in
+            // Found by what they are about, and not by reading a log: written with the entries.
+            try db.execute(
+                sql: """
+                    CREATE TABLE entry_subjects (
+                        subject BLOB NOT NULL,
+                        entry INTEGER NOT NULL,
+                        PRIMARY KEY (subject, entry)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE alerts (
+                        entry INTEGER PRIMARY KEY,
+                        event TEXT NOT NULL
+                    ) STRICT;
+                    -- What began and is not over.
+                    CREATE TABLE host_conditions (
+                        host TEXT NOT NULL,
+                        subject INTEGER NOT NULL,
+                        recorded INTEGER NOT NULL,
+                        since INTEGER NOT NULL,
+                        PRIMARY KEY (host, subject)
+                    ) STRICT, WITHOUT ROWID;
+                    -- By digests of webhooks' addresses: those are secrets.
+                    CREATE TABLE delivery_places (
+                        webhook TEXT PRIMARY KEY,
+                        entry INTEGER NOT NULL
+                    ) STRICT;
+                    """)
+            try EntryIndex.build(db)
         }
         migrator.registerMigration(spentTokens) { db in
             // Names of tokens as bytes: they come from elsewhere, and NUL would end a text.

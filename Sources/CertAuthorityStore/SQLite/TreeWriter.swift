@@ -113,8 +113,10 @@ final class TreeWriter: @unchecked Sendable {
                     position
                 ])
             case .hostEvent(let record): try insert(record, at: position, db)
-            case .refusal, .authority, .recovery, .decision, .login, .change, .request, .approval: break
+            case .refusal, .authority, .recovery, .decision, .login, .change, .request, .approval, .alert:
+                break
             }
+            try EntryIndex.add(entry, at: position, db)
             receipts.append(LedgerReceipt(index: UInt64(bitPattern: position), entry: entry))
         }
         return receipts

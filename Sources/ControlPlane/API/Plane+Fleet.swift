@@ -96,7 +96,7 @@ extension Plane {
         return Response(json: .object(members))
     }
 
-    private func number(_ text: Substring?, _ name: String, _ range: ClosedRange<UInt64>) throws -> UInt64? {
+    func number(_ text: Substring?, _ name: String, _ range: ClosedRange<UInt64>) throws -> UInt64? {
         guard let text else { return nil }
         guard let number = UInt64(text), range.contains(number) else {
             throw Problem(
@@ -131,7 +131,12 @@ extension HostEventInfo {
             event: event.kind.name, session: event.session.string, account: event.account.string,
             who: event.who, source: event.sourceAddress.string, method: event.method.string,
             serial: event.serial, match: event.match.name, isAlert: event.isAlert, issuance: event.issuance,
-            reason: event.reason.string)
+            reason: event.gap.flatMap { gap in
+                // In one text, as entries of the first version have it.
+                gap.isEmpty
+                    ? nil
+                    : "gap: \(gap.string)" + (event.reason.isEmpty ? "" : "; \(event.reason.string)")
+            } ?? event.reason.string)
     }
 }
 

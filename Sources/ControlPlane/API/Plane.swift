@@ -15,6 +15,8 @@ public struct Plane: Sendable {
     let hub: TunnelHub
     /// Nil where hosts are told of no grants.
     let grants: GrantDelivery?
+    let alerts: AlertCenter
+    let chains: ChainReader
     let info: ServerInfo
     let metrics: PlaneMetrics
     /// Host names, without port, by which clients may call the server, in lower case. A proof made for another server
@@ -27,17 +29,22 @@ public struct Plane: Sendable {
     /// - Parameters:
     ///   - log: what is public of the log.
     ///   - hub: the hosts' tunnels.
+    ///   - alerts: what somebody should look at.
+    ///   - chains: puts stories together out of the log.
     ///   - info: what `GET /v1/server` says.
     ///   - limits: who may ask how often.
     ///   - grants: brings grants to hosts; nil where hosts are told of none.
     public init(
-        authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, info: ServerInfo, names: [String],
-        limits: RequestLimits, metrics: PlaneMetrics = PlaneMetrics(), grants: GrantDelivery? = nil
+        authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, alerts: AlertCenter,
+        chains: ChainReader, info: ServerInfo, names: [String], limits: RequestLimits,
+        metrics: PlaneMetrics = PlaneMetrics(), grants: GrantDelivery? = nil
     ) {
         self.authority = authority
         self.log = log
         self.hub = hub
         self.grants = grants
+        self.alerts = alerts
+        self.chains = chains
         self.info = info
         self.names = Set(names.map { $0.lowercased() })
         self.limits = limits
@@ -65,6 +72,8 @@ public struct Plane: Sendable {
         addWitnesses(v1)
         addRequests(v1)
         addReviews(v1)
+        addHostAccess(v1)
+        addAlerts(v1)
         return router
     }
 

@@ -21,6 +21,9 @@ public final class PlaneMetrics: Sendable {
         var accessRequests: [String: UInt64] = [:]
         var breakGlass: UInt64 = 0
         var grantDeliveries: [String: UInt64] = [:]
+        var deliveries: [String: UInt64] = [:]
+        /// By webhook.
+        var queued: [String: Int] = [:]
     }
 
     /// Upper bounds of the latency histogram, in seconds.
@@ -41,12 +44,14 @@ public final class PlaneMetrics: Sendable {
 
     func countIssued() { state.withLock { $0.issued += 1 } }
     func countRefused(_ verdict: String) { state.withLock { $0.refused[verdict, default: 0] += 1 } }
-    func countAlert(_ match: String) { state.withLock { $0.alerts[match, default: 0] += 1 } }
+    func countAlert(_ event: String) { state.withLock { $0.alerts[event, default: 0] += 1 } }
     func countRequest(_ status: String) { state.withLock { $0.accessRequests[status, default: 0] += 1 } }
     func countBreakGlass() { state.withLock { $0.breakGlass += 1 } }
     func countGrantDelivery(_ outcome: String) {
         state.withLock { $0.grantDeliveries[outcome, default: 0] += 1 }
     }
+    func countDelivery(_ outcome: String) { state.withLock { $0.deliveries[outcome, default: 0] += 1 } }
+    func setQueued(_ count: Int, for webhook: String) { state.withLock { $0.queued[webhook] = count } }
     func countLogin(_ outcome: String) { state.withLock { $0.logins[outcome, default: 0] += 1 } }
 
     /// - Parameter gauges: names with their help and value, for what is looked up when it is asked for.
@@ -83,9 +88,9 @@ public final class PlaneMetrics: Sendable {
         for (outcome, count) in state.logins.sorted(by: { $0.key < $1.key }) {
             text += "daypass_logins_total{outcome=\"\(outcome)\"} \(count)\n"
         }
-        head("daypass_alerts_total", "counter", "Logins on hosts that somebody should look at, by why.")
-        for (match, count) in state.alerts.sorted(by: { $0.key < $1.key }) {
-            text += "daypass_alerts_total{match=\"\(match)\"} \(count)\n"
+        head("daypass_alerts_total", "counter", "What somebody should look at, by why.")
+        for (event, count) in state.alerts.sorted(by: { $0.key < $1.key }) {
+            text += "daypass_alerts_total{event=\"\(event)\"} \(count)\n"
         }
         head(
             "daypass_access_requests_total", "counter",
@@ -93,6 +98,14 @@ public final class PlaneMetrics: Sendable {
         for (status, count) in state.accessRequests.sorted(by: { $0.key < $1.key }) {
             text += "daypass_access_requests_total{status=\"\(status)\"} \(count)\n"
         }
+        head(
+            "daypass_alert_deliveries_total", "counter",
+            "Attempts to post an alert to a webhook, by outcome; dropped are alerts that were given up.")
+        for (outcome, count) in state.deliveries.sorted(by: { $0.key < $1.key }) {
+            text += "daypass_alert_deliveries_total{outcome=\"\(outcome)\"} \(count)\n"
+        }
+        head("daypass_alert_deliveries_queued", "gauge", "Alerts that wait for a webhook, of all webhooks.")
+        text += "daypass_alert_deliveries_queued \(state.queued.values.reduce(0, +))\n"
         head("daypass_break_glass_total", "counter", "Access that somebody took without approval.")
         text += "daypass_break_glass_total \(state.breakGlass)\n"
         head(

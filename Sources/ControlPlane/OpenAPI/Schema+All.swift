@@ -26,6 +26,7 @@ extension Schema {
                 need("userAuthority", key), need("hostAuthority", key),
                 need("loginMethods", .list(.text())),
                 need("hostPatterns", .list(.text("As known_hosts has them."))),
+                may("logKey", .text("The log's key as a verifier key (C2SP signed-note).")),
             ])
         ),
         (
@@ -221,6 +222,7 @@ extension Schema {
         ),
         ("NewAccessRequest", .object(newAccessRequest)),
         ("AccessRequest", .object(accessRequest)),
+        ("HostAccess", .object(hostAccess)), ("Chain", .object(chain)), ("Alert", .object(alert)),
         (
             "Problem",
             .object([

@@ -16,9 +16,14 @@ extension TunnelHub {
             switch method {
             case Tunnel.state:
                 told(host, params ?? .null)
+                hear(clock: params ?? .null, from: host)
                 return .success(.object([.init("ok", .bool(true))]))
             case Tunnel.report:
+                hear(clock: params ?? .null, from: host)
+                // Until it is known that they are taken, they aren't.
+                alerts?.heardRecords(from: host.id, areTaken: false)
                 let intake = try await take(params ?? .null, from: host)
+                alerts?.heardRecords(from: host.id, areTaken: true)
                 return .success(
                     .object([.init("recorded", .number(Int64(clamping: intake.recorded)))]))
             default: return .failure(RPCError.unknownMethod(method))
@@ -51,7 +56,7 @@ extension TunnelHub {
         let intake = try await fleet.take(
             events, beginsAnew: params["beginsAnew"]?.bool ?? false, from: host)
         for alert in intake.alerts {
-            metrics.countAlert(alert.match.name)
+            metrics.countAlert((AlertEvent(.hostEvent(alert)) ?? .gap).rawValue)
             logger.warning(
                 "alert",
                 metadata: [
@@ -59,6 +64,7 @@ extension TunnelHub {
                     "daypass.account": "\(alert.account.string.escapedForTerminal)",
                     "daypass.serial": "\(alert.serial)",
                     "daypass.reason": "\(alert.reason.string.escapedForTerminal)",
+                    "daypass.gap": "\((alert.gap?.string ?? "").escapedForTerminal)",
                 ])
         }
         return intake

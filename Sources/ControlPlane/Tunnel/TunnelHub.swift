@@ -51,15 +51,19 @@ public final class TunnelHub: Sendable {
     let witnessBoard = WitnessBoard()
     /// Told of each tunnel once its first call was answered.
     let readiness = Mutex<[@Sendable (TunnelLink) -> Void]>([])
+    /// Hears of hosts' clocks and records; nil where nobody watches.
+    let alerts: AlertCenter?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - names: by which hosts may call the server.
     ///   - revocationSigner: signs revocation lists; nil where none are sent.
+    ///   - alerts: hears of hosts' clocks and records; nil where nobody watches.
     public init(
         _ fleet: Fleet, names: [String], limits: RequestLimits, metrics: PlaneMetrics, logger: Logger,
-        revocationSigner: RevocationSigner? = nil
+        revocationSigner: RevocationSigner? = nil, alerts: AlertCenter? = nil
     ) {
+        self.alerts = alerts
         self.revocationSigner = revocationSigner
         self.fleet = fleet
         self.names = Set(names.map { $0.lowercased() })

@@ -17,10 +17,12 @@ public struct ServerInfo: Sendable, Hashable {
     public var loginMethods: [String]
     /// The patterns of host names for which the host CA speaks, as known_hosts has them.
     public var hostPatterns: [String]
+    /// The log's key as a verifier key (C2SP signed-note); nil where the server is older than that.
+    public var logKey: String?
 
     public init(
         version: String, origin: String, userAuthority: PublicKey, hostAuthority: PublicKey,
-        loginMethods: [String], hostPatterns: [String]
+        loginMethods: [String], hostPatterns: [String], logKey: String? = nil
     ) {
         self.version = version
         self.origin = origin
@@ -28,6 +30,7 @@ public struct ServerInfo: Sendable, Hashable {
         self.hostAuthority = hostAuthority
         self.loginMethods = loginMethods
         self.hostPatterns = hostPatterns
+        self.logKey = logKey
     }
 
     public var json: JSONValue {
@@ -38,6 +41,7 @@ public struct ServerInfo: Sendable, Hashable {
         members.add("hostAuthority", hostAuthority.text)
         members.add("loginMethods", .array(loginMethods.map(JSONValue.string)))
         members.add("hostPatterns", .array(hostPatterns.map(JSONValue.string)))
+        members.add("logKey", logKey)
         return members.value
     }
 
@@ -49,6 +53,7 @@ public struct ServerInfo: Sendable, Hashable {
         hostAuthority = try fields.needKey("hostAuthority")
         loginMethods = try fields.takeTexts("loginMethods") ?? []
         hostPatterns = try fields.takeTexts("hostPatterns") ?? []
+        logKey = try fields.takeText("logKey")
     }
 }
 

@@ -71,6 +71,8 @@ struct EntryReport: Encodable {
             (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
         case .approval(let record):
             (principals, fingerprint, reasons) = (nil, nil, [record.reason.string])
+        case .alert(let record):
+            (principals, fingerprint, reasons) = (nil, nil, [record.detail.string])
         case .recovery, .change, .request: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
@@ -103,6 +105,8 @@ extension LogEntry.Event {
         case .request(let record): record.grantedUntil.seconds == 0 ? "access-requested" : "break-glass"
         case .approval(let record):
             record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
+        case .alert(let record):
+            "alert-\(record.subject.name.replacing(" ", with: "-"))\(record.isPresent ? "" : "-over")"
         }
     }
 
@@ -142,6 +146,7 @@ extension LogEntry.Event {
             return "\(record.account.string.escapedForTerminal) on \(record.host.string.escapedForTerminal)"
                 + (record.keyID.isEmpty ? "" : " by \(record.keyID.string.escapedForTerminal)")
                 + (record.match == .none ? "" : ": \(record.match.name)")
+                + (record.gap.map { $0.isEmpty ? "" : "; gap: \($0.string.escapedForTerminal)" } ?? "")
                 + (record.reason.isEmpty ? "" : "; \(record.reason.string.escapedForTerminal)")
         case .request(let record):
             // The lines behind authority and id say who wants what.
@@ -151,6 +156,10 @@ extension LogEntry.Event {
             return "request \(record.request.string) of \(record.person)".escapedForTerminal
                 + (record.grantedUntil.seconds == 0 ? "" : ", granted until \(record.grantedUntil)")
                 + (record.reason.isEmpty ? "" : ": \(record.reason.string.escapedForTerminal)")
+        case .alert(let record):
+            return "\(record.host.isEmpty ? "" : "\(record.host.string.escapedForTerminal): ")"
+                + "\(record.amount)\(record.isPresent ? "" : ", over")"
+                + (record.detail.isEmpty ? "" : ": \(record.detail.string.escapedForTerminal)")
         }
     }
 

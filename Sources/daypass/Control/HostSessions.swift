@@ -75,8 +75,8 @@ struct HostSessions: AsyncParsableCommand {
 
     private func read(_ state: ClientState, limit: Int) async throws -> [HostEventInfo] {
         var query = "?limit=\(limit)"
-        if let host { query += "&host=\(Self.quote(host))" }
-        if let user { query += "&who=\(Self.quote(user))" }
+        if let host { query += "&host=\(queryEncoded(host))" }
+        if let user { query += "&who=\(queryEncoded(user))" }
         if alerts { query += "&alerts=true" }
         if let since {
             query +=
@@ -107,17 +107,5 @@ struct HostSessions: AsyncParsableCommand {
             ["TIME", "HOST", "EVENT", "ACCOUNT", "WHO", "FROM", "MATCH", "ISSUED", "REASON"],
             rows
         ).print()
-    }
-
-    /// Percent-encodes everything but what a query may hold as it is (RFC 3986, section 2.3).
-    private static func quote(_ text: String) -> String {
-        var quoted = ""
-        for byte in text.utf8 {
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-                || "-._~".utf8.contains(byte)
-            quoted += isPlain ? String(UnicodeScalar(byte)) : "%" + hexadecimal([byte]).uppercased()
-        }
-        return quoted
     }
 }

@@ -111,11 +111,20 @@ struct Login: AsyncParsableCommand {
         do {
             let info = try ServerInfo(json: try await client.send("GET", "/v1/server") ?? .null)
             await client.close()
+            try checkLogKey(info, known?.address == address ? known?.info : nil)
             return ClientState.Server(address: address, rootPEM: root, info: info)
         } catch {
             await client.close()
             throw error
         }
+    }
+
+    /// The log's key is kept from the first login on: by another one, a log that was rewritten would be proven.
+    private func checkLogKey(_ info: ServerInfo, _ known: ServerInfo?) throws {
+        guard fingerprint == nil, let key = known?.logKey, key != info.logKey else { return }
+        throw Failure(
+            "the server says another key of its log than when you first logged in",
+            hint: "ask its operator; if it was made anew, log in with --fingerprint")
     }
 
     /// The identity provider to go to; nil for an enrolled key.

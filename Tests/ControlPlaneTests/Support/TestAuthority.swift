@@ -36,12 +36,14 @@ struct TestAuthority {
     let bindings: InMemoryIdentityBindings
     let requests = TestRequestStore()
     let authority: AccessAuthority
+    let alerts: AlertCenter
 
     init(limits: AccessAuthority.Limits = .init(), policy: String = TestAuthority.policy) async throws {
         signer = try TestSigner()
         let clock = clock
         bindings = InMemoryIdentityBindings { UnixTime(seconds: clock.seconds) }
         authority = try await Self.open(ledger, directory, signer, clock, bindings, limits, policy, requests)
+        alerts = try await Self.alerts(authority, ledger)
         try await authority.set(
             try ManagedHost(id: "web1", names: ["web1.example.com"], labels: ["team": "infra"]),
             by: try Identity("setup"))
@@ -76,7 +78,22 @@ struct TestAuthority {
     ) async throws -> TunnelHub {
         TunnelHub(
             try await fleet(), names: ["127.0.0.1", "localhost"], limits: limits, metrics: PlaneMetrics(),
-            logger: logger, revocationSigner: revocationSigner)
+            logger: logger, revocationSigner: revocationSigner, alerts: alerts)
+    }
+
+    /// What somebody should look at.
+    static func alerts(
+        _ authority: AccessAuthority, _ ledger: TestLedger, _ settings: ServerConfiguration.Alerts = .init()
+    ) async throws -> AlertCenter {
+        try await AlertCenter(
+            authority, store: InMemoryAlertStore { await ledger.kept.entries }, settings: settings)
+    }
+
+    var chains: ChainReader {
+        let ledger = ledger
+        return ChainReader(
+            history: InMemoryEntryHistory { await ledger.kept.entries },
+            fleet: InMemoryFleetStore { await ledger.kept.entries })
     }
 
     /// A session, as somebody has one after logging in.

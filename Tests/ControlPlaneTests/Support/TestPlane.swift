@@ -59,7 +59,8 @@ struct TestPlane {
         try await hub.refreshRevocations()
         let grants = deliversGrants ? GrantDelivery(parts.authority, hub) : nil
         let plane = Plane(
-            authority: parts.authority, log: parts.ledger, hub: hub,
+            authority: parts.authority, log: parts.ledger, hub: hub, alerts: parts.alerts,
+            chains: parts.chains,
             info: ServerInfo(
                 version: "1", origin: "test.example", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: ["keys"], hostPatterns: ["*.example.com"]
