@@ -24,7 +24,7 @@ struct Daypass: AsyncParsableCommand {
             Keys.self, APIKeys.self, IdentitiesCommand.self, Hosts.self, HostSessions.self, Logins.self,
             RequestCommand.self, RequestsCommand.self, ApproveCommand.self, DenyCommand.self,
             WithdrawCommand.self,
-            RevokeGrantCommand.self, ReviewsCommand.self,
+            RevokeGrantCommand.self, ReviewsCommand.self, FleetCommand.self,
         ])
 
     static func main() async {

@@ -59,7 +59,9 @@ struct Serve: AsyncParsableCommand {
         let limitsInUse = RequestLimits(settings.limits, clock: millisecondsNow)
         let metrics = PlaneMetrics()
         let hub = TunnelHub(
-            try await Fleet(authority, store: SQLiteFleetStore(ledger)), names: settings.names,
+            try await Fleet(
+                authority, store: SQLiteFleetStore(ledger), roots: try home.fleetRoots(settings)),
+            names: settings.names,
             limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log))
         try await hub.refreshRevocations()
         let plane = Plane(

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct RegisterTests {
     static let answer =
-        #"{"clientId":"acme:web1:ssh","tunnelUrl":"wss://ca.example.com:8443/v1/tunnel","fleetKey":null}"#
+        #"{"clientId":"acme:web1:ssh","tunnelUrl":"wss://ca.example.com:8443/v1/tunnel","fleetRoots":null}"#
 
     /// A folder with a host key and a token, and what register does in it.
     private struct Scene {
@@ -119,7 +119,7 @@ import Testing
         #"{"clientId":"a:b:ssh","tunnelUrl":"https://ca.example.com/t"}"#,
         #"{"clientId":"a\nb","tunnelUrl":"wss://ca.example.com/t"}"#,
         #"{"tunnelUrl":"wss://ca.example.com/t"}"#, "[]", "not json",
-        #"{"clientId":"a:b:ssh","tunnelUrl":"wss://ca.example.com/t","fleetKey":"nonsense"}"#,
+        #"{"clientId":"a:b:ssh","tunnelUrl":"wss://ca.example.com/t","fleetRoots":["nonsense"]}"#,
     ])
     func attack50_anAnswerThatIsNoneBecomesNoSetting(body: String) throws {
         let (result, folder, _) = try Scene().join(http(body))

@@ -6,7 +6,7 @@
     import TestSupport
 
     /// A host that has joined a control plane: its own /etc, a real sshd with PAM and the session hook whose trust the agent
-    /// installed, and the agent with its tunnel.
+    /// installed, or will when it comes through the tunnel, and the agent with its tunnel.
     final class FleetHost {
         let name: String
         let system: PrivateSystem
@@ -17,7 +17,13 @@
         /// The account that exists on every such host.
         static let account = "deploy"
 
-        init(_ name: String, plane: PrivateControlPlane, admin: Laptop) throws {
+        /// - Parameters:
+        ///   - installsTrust: false leaves that to the fleet's first statement.
+        ///   - registering: more arguments of register.
+        init(
+            _ name: String, plane: PrivateControlPlane, admin: Laptop, installsTrust: Bool = true,
+            registering more: [String] = []
+        ) throws {
             self.name = name
             system = try PrivateSystem()
             port = try LocalSocket.freePort()
@@ -60,12 +66,14 @@
                     system.path("token"), "--hostname", name, "--config", system.path("agent.yaml"),
                     "--key-path",
                     system.path("keys"), "--host-keys", system.path("."),
-                ], options: false
+                ] + more, options: false
             ).orThrow("register")
-            try run([
-                "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
-                "--offline", "--host-id", name, "--account", Self.account,
-            ]).orThrow("trust install")
+            if installsTrust {
+                try run([
+                    "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
+                    "--offline", "--host-id", name, "--account", Self.account,
+                ]).orThrow("trust install")
+            }
             sshd = try begin([system.path("bin/sshd"), "-D", "-e", "-f", "/etc/ssh/sshd_config"], "sshd.log")
             try startAgent()
         }
@@ -96,7 +104,7 @@
         }
 
         /// Runs one of the agent's commands on the host.
-        private func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
+        func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
             try system.run(
                 [try BuiltProduct.path("daypass-agent")] + arguments + (isWithOptions ? options : []))
         }

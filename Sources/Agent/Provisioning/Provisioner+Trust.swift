@@ -108,7 +108,8 @@ extension Provisioner {
             }
         }
         guard let recorded = try TrustRecord.read(host.files, host.layout), !recorded.settings.isEmpty else {
-            throw Self.notInstalled
+            guard let first = host.firstTrust else { throw Self.notInstalled }
+            return try installFirst(order, next, first, dryRun: dryRun)
         }
         let path = host.layout.userCAKeys
         let before = try host.files.read(path)

@@ -20,6 +20,7 @@ extension LogEntry {
         case hostEvent = 9
         case request = 10
         case approval = 11
+        case fleetTrust = 12
     }
 
     /// What an entry is about, without parsing it; nil for what is none.
@@ -75,6 +76,9 @@ extension LogEntry {
             record.write(to: &writer)
         case .approval(let record):
             writeHead(.approval, to: &writer)
+            record.write(to: &writer)
+        case .fleetTrust(let record):
+            writeHead(.fleetTrust, to: &writer)
             record.write(to: &writer)
         }
         guard writer.bytes.count <= Self.maximumBytes else {
@@ -139,6 +143,7 @@ extension LogEntry {
                 case .hostEvent: .hostEvent(try HostEventRecord(from: &reader))
                 case .request: .request(try RequestRecord(from: &reader))
                 case .approval: .approval(try ApprovalRecord(from: &reader))
+                case .fleetTrust: .fleetTrust(try FleetTrustRecord(from: &reader))
                 }
             try reader.finish("log entry")
         } catch let error as SSHWireError {

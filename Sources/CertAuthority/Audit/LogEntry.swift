@@ -38,6 +38,8 @@ public struct LogEntry: Sendable, Hashable {
         indirect case request(RequestRecord)
         /// Somebody approved, refused or took back what was asked for.
         indirect case approval(ApprovalRecord)
+        /// The fleet's root said which CAs hosts are to take.
+        indirect case fleetTrust(FleetTrustRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

@@ -21,6 +21,7 @@ extension TunnelHub {
                 let intake = try await take(params ?? .null, from: host)
                 return .success(
                     .object([.init("recorded", .number(Int64(clamping: intake.recorded)))]))
+            case Tunnel.hostCertificate: return .success(try await certify(params ?? .null, of: host))
             default: return .failure(RPCError.unknownMethod(method))
             }
         } catch let error as ControlProtocolError {

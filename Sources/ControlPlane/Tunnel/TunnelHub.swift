@@ -48,6 +48,7 @@ public final class TunnelHub: Sendable {
     private let names: Set<String>
     private let limits: RequestLimits
     let revocationSigner: RevocationSigner?
+    let trustAnswers = TrustAnswers()
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -148,6 +149,7 @@ public final class TunnelHub: Sendable {
     func opened(_ link: TunnelLink) {
         let now = fleet.now
         sendRevocations(through: link)
+        sendTrust(through: link)
         let old = state.withLock { state in
             let old = state.links.updateValue(link, forKey: link.host.id)
             state.seen[link.host.id, default: Status()].connected = now
@@ -176,6 +178,9 @@ public final class TunnelHub: Sendable {
     func told(_ host: EnrolledHost, _ value: JSONValue) {
         state.withLock { $0.seen[host.id]?.state = value }
     }
+
+    /// The open tunnel of a host.
+    func link(to host: String) -> TunnelLink? { state.withLock { $0.links[host] } }
 
     /// Closes the tunnel of a host whose key was taken away.
     public func disconnect(_ host: String) {

@@ -70,6 +70,8 @@ struct EntryReport: Encodable {
             (principals, fingerprint, reasons) = (nil, record.keyFingerprint.string, [record.reason.string])
         case .approval(let record):
             (principals, fingerprint, reasons) = (nil, nil, [record.reason.string])
+        case .fleetTrust(let record):
+            (principals, fingerprint, reasons) = (nil, record.root.fingerprint, nil)
         case .recovery, .change, .request: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
@@ -102,6 +104,7 @@ extension LogEntry.Event {
         case .request(let record): record.grantedUntil.seconds == 0 ? "access-requested" : "break-glass"
         case .approval(let record):
             record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
+        case .fleetTrust: "fleet-trust"
         }
     }
 
@@ -150,15 +153,19 @@ extension LogEntry.Event {
             return "request \(record.request.string) of \(record.person)".escapedForTerminal
                 + (record.grantedUntil.seconds == 0 ? "" : ", granted until \(record.grantedUntil)")
                 + (record.reason.isEmpty ? "" : ": \(record.reason.string.escapedForTerminal)")
+        case .fleetTrust(let record):
+            return "statement \(record.version) by \(record.root.fingerprint)"
         }
     }
 
-    /// The text of a request, and the signature of an approval over it; what can't be read is left out.
+    /// What was signed, and the signature over it: of requests, approvals and statements; what can't be read is left out.
     fileprivate var signed: (text: String?, signature: String?) {
         switch self {
         case .request(let record): return (record.text.string, nil)
         case .approval(let record) where !record.text.isEmpty:
             return (record.text.string, (try? SSHSignature(encoded: record.signature))?.armoured)
+        case .fleetTrust(let record):
+            return (record.statement.string, (try? SSHSignature(encoded: record.signature))?.armoured)
         default: return (nil, nil)
         }
     }
