@@ -127,6 +127,35 @@ import Testing
         #expect(!folder.contains("agent.yaml"))
     }
 
+    @Test func whatTheServerNamesIsPinnedOnceAndNeverChangedByAnAnswer() throws {
+        let (root, signer) = (
+            try PrivateKey.generate(.ed25519, comment: "").publicKey,
+            try PrivateKey.generate(.ed25519, comment: "").publicKey
+        )
+        func answer(_ root: PublicKey) -> String {
+            #"{"clientId":"acme:web1:ssh","tunnelUrl":"wss://ca.example.com/t","fleetRoots":["\#(root.text)"],"revocationKey":"\#(signer.text)"}"#
+        }
+        let scene = Scene()
+        let config = ["--config-folder", scene.folder?.path("etc") ?? ""]
+        let (result, folder, _) = try scene.join(http(answer(root)), config)
+        #expect(result.succeeded, "\(result)")
+        #expect(result.stderrText.contains("pinned the fleet root \(root.fingerprint)"), "\(result)")
+        #expect(try folder.readText("etc/fleet_root") == root.text + "\n")
+        #expect(try folder.readText("etc/krl_signers") == signer.text + "\n")
+        #expect(try folder.mode(of: "etc/fleet_root") == 0o644)
+        #expect(try scene.join(http(answer(root)), config + ["--force"]).0.succeeded)
+        let settings = try folder.readText("agent.yaml")
+        let other = try PrivateKey.generate(.ed25519, comment: "").publicKey
+        let refused = try scene.join(http(answer(other)), config + ["--force"]).0
+        #expect(refused.status == 1 && refused.stderrText.contains("pins the fleet root"), "\(refused)")
+        #expect(try folder.readText("etc/fleet_root") == root.text + "\n")
+        #expect(try folder.readText("agent.yaml") == settings)
+        let expected = try Scene().join(
+            http(answer(other)), ["--fleet-root", root.fingerprint, "--config-folder", folder.path("etc2")])
+        #expect(expected.0.status == 1 && expected.0.stderrText.contains("is expected"), "\(expected.0)")
+        #expect(!folder.contains("etc2"))
+    }
+
     @Test func aRefusedTokenIsSaidInTheServersWords() throws {
         let (result, folder, _) = try Scene().join(
             http(#"{"title":"Forbidden","detail":"the token was used\u001b[2J"}"#, status: "403 Forbidden"))

@@ -41,7 +41,9 @@
 
             // Who was away has it at the next connection.
             host.stopAgent()
-            try scene.wait("the host is gone") { try scene.reason("web1") == "it is not connected" }
+            try scene.wait("the host is gone") {
+                try scene.admin.daypass(["hosts", "list"]).stdoutText.contains("away, seen")
+            }
             let away = try scene.trust([scene.ownCA])
             #expect(away.stdoutText.contains("pending"), "\(away)")
             #expect(try !host.login(key).succeeded)

@@ -72,7 +72,8 @@ extension HostEvent {
         let event = record.event
         let kind: HostEventRecord.Kind =
             switch event.kind {
-            case .open: .opened
+            // A host's proof of its own change is by a CA that nobody else knows, and is nobody's login.
+            case .open: event.isTrustProof ? .other : .opened
             case .close, .missedClose: .closed
             case .denied: .refused
             case .kill: .killed

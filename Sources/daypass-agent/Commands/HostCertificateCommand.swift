@@ -72,23 +72,18 @@ struct HostCertificateInstall: ParsableCommand {
             throw AgentError(.file, "\(path.escapedForTerminal) does not exist")
         }
         let certificate = try HostCertificate(parsing: content.bytes, name: path)
-        let plan = try HostCertificatePlan.plan(
-            certificate, removed: removed, at: unixTimeNow(), host: files, sshd: host.sshd,
-            layout: host.layout)
-        if change.dryRun { return Terminal.say(change.format == .json ? plan.json.text : plan.text) }
-        let isWatched = Terminal.isWatched(2)
-        let applier = ChangeApplier(layout: host.layout, tell: { if isWatched { Terminal.note($0 + " …") } })
-        let report = try applier.apply(
-            plan, to: host.sshd,
-            ChangeOptions(
-                action: .install,
-                proof: change.offline ? .offline : noLoginProof ? .settings : .login(account: nil),
-                expected: [ExpectedSetting("hostcertificate", host.layout.hostCertificate)],
-                seconds: change.deadline, reloadCommand: change.reloadArguments, ssh: sshBinary,
-                deadMan: change.offline ? nil : try DeadManTimer.find(recovery: host.recovery, files: files),
-                hostCertificate: certificate))
+        func plan() throws(AgentError) -> Plan {
+            try HostCertificatePlan.plan(
+                certificate, removed: removed, at: unixTimeNow(), host: files, sshd: host.sshd,
+                layout: host.layout)
+        }
+        if change.dryRun {
+            let plan = try plan()
+            return Terminal.say(change.format == .json ? plan.json.text : plan.text)
+        }
+        let (report, changes) = try apply(certificate, files, plan)
         guard change.format == .json else {
-            return report.show("host-certificate", changes: plan.steps.count, .text)
+            return report.show("host-certificate", changes: changes, .text)
         }
         Terminal.say(
             JSONValue.object([
@@ -97,5 +92,30 @@ struct HostCertificateInstall: ParsableCommand {
                 .init("validUntil", .string(certificate.end.description)),
                 .init("proofs", .array(report.proofs.map(JSONValue.string))),
             ]).text)
+    }
+
+    /// Applies the plan; plans anew when somebody else changed the host between the two.
+    private func apply(
+        _ certificate: HostCertificate, _ files: SystemFiles, _ plan: () throws(AgentError) -> Plan
+    ) throws -> (report: ChangeReport, changes: Int) {
+        let isWatched = Terminal.isWatched(2)
+        let applier = ChangeApplier(layout: host.layout, tell: { if isWatched { Terminal.note($0 + " …") } })
+        let options = ChangeOptions(
+            action: .install,
+            proof: change.offline ? .offline : noLoginProof ? .settings : .login(account: nil),
+            expected: [ExpectedSetting("hostcertificate", host.layout.hostCertificate)],
+            seconds: change.deadline, reloadCommand: change.reloadArguments, ssh: sshBinary,
+            deadMan: change.offline ? nil : try DeadManTimer.find(recovery: host.recovery, files: files),
+            hostCertificate: certificate)
+        for _ in 1..<ChangeCommandOptions.attempts {
+            let plan = try plan()
+            do throws(AgentError) {
+                return (try applier.apply(plan, to: host.sshd, options), plan.steps.count)
+            } catch {
+                guard error.code == .busy else { throw error }
+            }
+        }
+        let plan = try plan()
+        return (try applier.apply(plan, to: host.sshd, options), plan.steps.count)
     }
 }
