@@ -18,7 +18,8 @@ struct DaypassAgent: ParsableCommand {
         discussion: "Exit codes: 0 done, 1 failed, 3 the check's answer is no, 64 wrong arguments.",
         version: agentVersion,
         subcommands: [
-            Trust.self, Principals.self, ScanCommand.self, RunCommand.self, SessionsCommand.self,
+            Trust.self, HostCertificateCommand.self, Principals.self, ScanCommand.self, RunCommand.self,
+            SessionsCommand.self,
             StartCommand.self, KeygenCommand.self, RegisterCommand.self, StatusCommand.self, JWTCommand.self,
             UninstallCommand.self, VersionCommand.self, CommandCommand.self, GrantsCommand.self,
         ])

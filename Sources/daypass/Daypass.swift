@@ -25,7 +25,7 @@ struct Daypass: AsyncParsableCommand {
             RequestCommand.self, RequestsCommand.self, ApproveCommand.self, DenyCommand.self,
             WithdrawCommand.self,
             RevokeGrantCommand.self, ReviewsCommand.self, WhoCanCommand.self, WhyCommand.self,
-            AlertsCommand.self,
+            AlertsCommand.self, FleetCommand.self,
         ])
 
     static func main() async {

@@ -43,6 +43,11 @@ struct Check: AsyncParsableCommand {
             }
             return "user CA \(try keys.key(.user).publicKey.fingerprint)"
         }
+        await check("fleet roots") {
+            let roots = try home.fleetRoots(settings)
+            return roots.isEmpty
+                ? "the signer of the first statement" : roots.map(\.fingerprint).joined(separator: ", ")
+        }
         await check("store") {
             let ledger = try CAHome(home.folder).currentLedger()
             return "\(try ledger.size()) entries, continues what was published"

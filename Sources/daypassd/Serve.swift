@@ -69,9 +69,9 @@ struct Serve: AsyncParsableCommand {
             clock: millisecondsNow)
         try await delivery.prepare()
         let hub = TunnelHub(
-            try await Fleet(authority, store: fleetStore), names: settings.names,
-            limits: limitsInUse, metrics: metrics, logger: logger, revocationSigner: RevocationSigner(log),
-            alerts: alerts)
+            try await Fleet(authority, store: fleetStore, roots: try home.fleetRoots(settings)),
+            names: settings.names, limits: limitsInUse, metrics: metrics, logger: logger,
+            revocationSigner: RevocationSigner(log), alerts: alerts)
         try await hub.refreshRevocations()
         let logKey = try opened.logVerifier().vkey
         let grants = GrantDelivery(authority, hub)

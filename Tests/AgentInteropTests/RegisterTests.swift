@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct RegisterTests {
     static let answer =
-        #"{"clientId":"acme:web1:ssh","tunnelUrl":"wss://ca.example.com:8443/v1/tunnel","fleetKey":null}"#
+        #"{"clientId":"acme:web1:ssh","tunnelUrl":"wss://ca.example.com:8443/v1/tunnel","fleetRoots":null}"#
 
     /// A folder with a host key and a token, and what register does in it.
     private struct Scene {
@@ -119,12 +119,41 @@ import Testing
         #"{"clientId":"a:b:ssh","tunnelUrl":"https://ca.example.com/t"}"#,
         #"{"clientId":"a\nb","tunnelUrl":"wss://ca.example.com/t"}"#,
         #"{"tunnelUrl":"wss://ca.example.com/t"}"#, "[]", "not json",
-        #"{"clientId":"a:b:ssh","tunnelUrl":"wss://ca.example.com/t","fleetKey":"nonsense"}"#,
+        #"{"clientId":"a:b:ssh","tunnelUrl":"wss://ca.example.com/t","fleetRoots":["nonsense"]}"#,
     ])
     func attack50_anAnswerThatIsNoneBecomesNoSetting(body: String) throws {
         let (result, folder, _) = try Scene().join(http(body))
         #expect(result.status == 1)
         #expect(!folder.contains("agent.yaml"))
+    }
+
+    @Test func whatTheServerNamesIsPinnedOnceAndNeverChangedByAnAnswer() throws {
+        let (root, signer) = (
+            try PrivateKey.generate(.ed25519, comment: "").publicKey,
+            try PrivateKey.generate(.ed25519, comment: "").publicKey
+        )
+        func answer(_ root: PublicKey) -> String {
+            #"{"clientId":"acme:web1:ssh","tunnelUrl":"wss://ca.example.com/t","fleetRoots":["\#(root.text)"],"revocationKey":"\#(signer.text)"}"#
+        }
+        let scene = Scene()
+        let config = ["--config-folder", scene.folder?.path("etc") ?? ""]
+        let (result, folder, _) = try scene.join(http(answer(root)), config)
+        #expect(result.succeeded, "\(result)")
+        #expect(result.stderrText.contains("pinned the fleet root \(root.fingerprint)"), "\(result)")
+        #expect(try folder.readText("etc/fleet_root") == root.text + "\n")
+        #expect(try folder.readText("etc/krl_signers") == signer.text + "\n")
+        #expect(try folder.mode(of: "etc/fleet_root") == 0o644)
+        #expect(try scene.join(http(answer(root)), config + ["--force"]).0.succeeded)
+        let settings = try folder.readText("agent.yaml")
+        let other = try PrivateKey.generate(.ed25519, comment: "").publicKey
+        let refused = try scene.join(http(answer(other)), config + ["--force"]).0
+        #expect(refused.status == 1 && refused.stderrText.contains("pins the fleet root"), "\(refused)")
+        #expect(try folder.readText("etc/fleet_root") == root.text + "\n")
+        #expect(try folder.readText("agent.yaml") == settings)
+        let expected = try Scene().join(
+            http(answer(other)), ["--fleet-root", root.fingerprint, "--config-folder", folder.path("etc2")])
+        #expect(expected.0.status == 1 && expected.0.stderrText.contains("is expected"), "\(expected.0)")
+        #expect(!folder.contains("etc2"))
     }
 
     @Test func aRefusedTokenIsSaidInTheServersWords() throws {

@@ -171,4 +171,47 @@ struct FleetStoreConformanceTests {
         #expect(try await subject.store.issuance(serial: record.fields.serial &+ 1) == nil)
         #expect(try await subject.store.revoked().count == 1)
     }
+
+    @Test(arguments: Kind.allCases)
+    func theNewestStatementOfTheRootIsTheNewestInTheLog(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        #expect(try await subject.store.trust() == nil)
+        let root = try PrivateKey.generate(.ed25519, comment: "")
+        for version in [UInt64(1), 2] {
+            let statement = "statement \(version)"
+            let signature = try SSHSignature.sign(
+                Array(statement.utf8), namespace: FleetTrustRecord.namespace, signer: .key(root.publicKey)
+            ) { (bytes, algorithm) throws(SSHWireError) in try root.sign(bytes, with: algorithm) }
+            let record = try FleetTrustRecord(verifying: statement, version: version, signature: signature)
+            _ = try await subject.ledger.append(
+                [.fleetTrust(record, requester: try Identity(Self.operatorName))], at: 5)
+            #expect(try await subject.reopened().trust() == record)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func aHostsCertificatesAreItsOwnNewestFirst(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        func draft(_ name: String, _ subject: IssuanceRequest.Subject) throws -> LedgerDraft {
+            let identity = try Identity(name)
+            return try Sample.draft(
+                try IssuanceRequest(
+                    key: try PrivateKey.generate(.ed25519, comment: "").publicKey, subject: subject,
+                    identity: identity,
+                    principals: try PrincipalSet(
+                        hosts: [name, "\(name).example.com"], allowWildcards: false),
+                    requester: identity))
+        }
+        let receipts = try await subject.ledger.append(
+            [
+                try draft("web1", .host), try draft("web1", .user(try UserOptions())),
+                try draft("web10", .host),
+                try draft("web1", .host),
+            ], at: 5)
+        let expected = [receipts[3], receipts[0]].compactMap { receipt in
+            if case .issuance(let certificate) = receipt.entry.event { certificate } else { nil }
+        }
+        #expect(try await subject.reopened().hostCertificates(of: try Identity("web1")) == expected)
+        #expect(try await subject.store.hostCertificates(of: try Identity("web")).isEmpty)
+    }
 }

@@ -141,6 +141,15 @@ struct LogEntryTests {
                         text: "daypass approval\nreason disk full\n"))
             }
         }
+        + [
+            Case(name: "statement of the fleet's root") {
+                .fleetTrust(
+                    FleetTrustRecord(
+                        uncheckedVersion: 3, root: try Sample.userAuthority.publicKey,
+                        statement: #"{"format":1,"version":3,"authorities":["ssh-ed25519 AAAA"]}"#,
+                        signature: [1, 2, 3]))
+            }
+        ]
         + ApprovalRecord.Change.allCases.map { change in
             Case(name: "request \(change.name)") {
                 .approval(

@@ -13,6 +13,7 @@ extension FuzzTarget {
             frontier,
             logEntry, configuration, accessPolicy, timeSpan, requestText, json, idToken, sessionReport,
             sessionRecord, webSocket, rpcMessage, httpHead, jsonWebKey, tunnelURL,
+            trustStatement,
         ] + ofHosts
 
     #if os(Linux)

@@ -6,7 +6,7 @@
     import TestSupport
 
     /// A host that has joined a control plane: its own /etc, a real sshd with PAM and the session hook whose trust the agent
-    /// installed, and the agent with its tunnel.
+    /// installed, or will when it comes through the tunnel, and the agent with its tunnel.
     final class FleetHost {
         let name: String
         let system: PrivateSystem
@@ -23,9 +23,12 @@
         ///   - station: the machine of a network that it is; nil for this one.
         ///   - labels: what it has in the inventory.
         ///   - takesGrants: whether its sshd reads the keys of grants.
+        ///   - installsTrust: false leaves that to the fleet's first statement.
+        ///   - registering: more arguments of register.
         init(
             _ name: String, plane: PrivateControlPlane, admin: Laptop,
-            on station: PrivateNetwork.Station? = nil, labels: [String] = [], takesGrants: Bool = false
+            on station: PrivateNetwork.Station? = nil, labels: [String] = [], takesGrants: Bool = false,
+            installsTrust: Bool = true, registering more: [String] = []
         ) throws {
             self.name = name
             self.station = station
@@ -71,14 +74,16 @@
                     system.path("token"), "--hostname", name, "--config", system.path("agent.yaml"),
                     "--key-path",
                     system.path("keys"), "--host-keys", system.path("."),
-                ], options: false
+                ] + more, options: false
             ).orThrow("register")
-            try run(
-                [
-                    "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
-                    "--offline", "--host-id", name, "--account", Self.account,
-                ] + (takesGrants ? ["--grants"] : [])
-            ).orThrow("trust install")
+            if installsTrust {
+                try run(
+                    [
+                        "trust", "install", "--ca-keys", "\(plane.home)/user_ca.pub", "--no-session-hook",
+                        "--offline", "--host-id", name, "--account", Self.account,
+                    ] + (takesGrants ? ["--grants"] : [])
+                ).orThrow("trust install")
+            }
             sshd = try begin([system.path("bin/sshd"), "-D", "-e", "-f", "/etc/ssh/sshd_config"], "sshd.log")
             try startAgent()
         }
@@ -109,7 +114,7 @@
         }
 
         /// Runs one of the agent's commands on the host.
-        private func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
+        func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
             let all = inside(
                 [try BuiltProduct.path("daypass-agent")] + arguments + (isWithOptions ? options : []))
             return try Tool.run(all[0], Array(all.dropFirst()))

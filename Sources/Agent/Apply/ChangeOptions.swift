@@ -45,12 +45,14 @@ public struct ChangeOptions: Sendable {
     public var ssh: String
     /// What undoes the change when this process dies; nil where only the next start of the agent does.
     public var deadMan: DeadManTimer?
+    /// A certificate that sshd must prove itself by when the login is tried; nil for its plain keys.
+    public var hostCertificate: HostCertificate?
 
     public init(
         action: ChangeJournal.Action, proof: Proof = .login(account: nil), expected: [ExpectedSetting] = [],
         seconds: Int = 60, lockSeconds: Int = 10, reloadCommand: [String]? = nil,
         ssh: String = "/usr/bin/ssh",
-        deadMan: DeadManTimer? = nil
+        deadMan: DeadManTimer? = nil, hostCertificate: HostCertificate? = nil
     ) {
         self.action = action
         self.proof = proof
@@ -60,6 +62,7 @@ public struct ChangeOptions: Sendable {
         self.reloadCommand = reloadCommand
         self.ssh = ssh
         self.deadMan = deadMan
+        self.hostCertificate = hostCertificate
     }
 }
 

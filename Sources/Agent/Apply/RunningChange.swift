@@ -83,7 +83,7 @@ extension ChangeApplier {
             if case .login = change.options.proof {
                 try LoginProof(
                     subject, ssh: change.options.ssh, folder: change.journal.proofFolder, now: now(),
-                    files: files, programs: programs)
+                    hostCertificate: change.options.hostCertificate, files: files, programs: programs)
             } else {
                 nil
             }

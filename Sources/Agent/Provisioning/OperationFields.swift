@@ -21,8 +21,7 @@ struct OperationFields {
         static let reasonBytes = 1_024
         /// An armoured SSHSIG.
         static let signatureBytes = Limits.sshSignatureBytes * 3
-        /// A statement about CA keys: as many as a host may trust.
-        static let statementBytes = 1 << 20
+        static let statementBytes = TrustStatement.maximumBytes
     }
 
     /// - Throws: `.invalidRequest` for anything but an object.

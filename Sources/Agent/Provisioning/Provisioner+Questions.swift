@@ -74,12 +74,25 @@ extension Provisioner {
             .init("revocationVersion", .string(String(recorded?.revocationVersion ?? 0))),
             .init("fleetVersion", .string(String(fleet?.version ?? 0))),
             .init("isTrustInstalled", .bool(!(recorded?.settings.isEmpty ?? true))),
+            .init("hostCertificate", hostCertificate),
         ])
         return HostOutcome(
             success: true,
             message:
                 "\(records.count) grants; \(plan.steps.count) things to mend, \(problems.count) problems",
             output: value.text)
+    }
+}
+
+extension Provisioner {
+    /// What sshd proves the host's names by; null without it.
+    private var hostCertificate: JSONValue {
+        guard let installed = try? HostCertificate.installed(host.files, host.layout) else { return .null }
+        return .object([
+            .init("names", .array(installed.names.map(JSONValue.string))),
+            .init("validUntil", .string(installed.end.description)),
+            .init("renewal", .string(installed.renewal.description)),
+        ])
     }
 }
 

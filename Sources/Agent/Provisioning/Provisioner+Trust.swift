@@ -107,8 +107,26 @@ extension Provisioner {
                     hint: "each statement needs a higher version")
             }
         }
+        // Somebody else may change the same between plan and change: the agent's own host certificate, as a rule.
+        for _ in 1..<Self.attempts {
+            do throws(AgentError) {
+                return try change(to: order, next, dryRun: dryRun)
+            } catch {
+                guard error.code == .busy else { throw error }
+            }
+        }
+        return try change(to: order, next, dryRun: dryRun)
+    }
+
+    /// How often a host that changes meanwhile is looked at again.
+    private static let attempts = 3
+
+    private func change(
+        to order: TrustOrder, _ next: FleetState, dryRun: Bool
+    ) throws(AgentError) -> HostOutcome {
         guard let recorded = try TrustRecord.read(host.files, host.layout), !recorded.settings.isEmpty else {
-            throw Self.notInstalled
+            guard let first = host.firstTrust else { throw Self.notInstalled }
+            return try installFirst(order, next, first, dryRun: dryRun)
         }
         let path = host.layout.userCAKeys
         let before = try host.files.read(path)

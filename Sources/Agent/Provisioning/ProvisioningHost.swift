@@ -33,6 +33,8 @@ public struct ProvisioningHost: Sendable {
     public let boot: String
     /// How a change of the trusted CAs is made and proven.
     public var trustChange = ChangeOptions(action: .install)
+    /// What the fleet's first statement installs; nil where trust is installed by hand alone.
+    public var firstTrust: FirstTrust?
     /// `daypass-agent` itself.
     public var agentProgram = "/proc/self/exe"
 

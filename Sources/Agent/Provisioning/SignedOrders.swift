@@ -53,7 +53,7 @@ public struct RevocationOrder: Sendable, Hashable {
 /// The statement is kept as it came: its bytes are what was signed.
 public struct TrustOrder: Sendable, Hashable {
     /// What the signature is for.
-    public static let namespace: ExactText = "daypass-fleet"
+    public static let namespace = TrustStatement.namespace
 
     /// JSON: `format` 1, `version`, `authorities`.
     public let statement: String
@@ -74,47 +74,16 @@ public struct TrustOrder: Sendable, Hashable {
     }
 
     init(statement: String, signature: SSHSignature) throws(AgentError) {
-        let value: JSONValue
+        let parsed: TrustStatement
         do throws(ControlProtocolError) {
-            value = try JSONValue(
-                parsing: Array(statement.utf8), maximumBytes: OperationFields.Limit.statementBytes,
-                maximumDepth: 4)
-        } catch {
-            throw AgentError(.invalidRequest, "statement: \(error.reason)")
-        }
-        var fields = try OperationFields(value)
-        guard fields.take("format") == 1 else {
-            throw AgentError(.invalidRequest, "statement: format: 1 expected")
-        }
-        guard let version = fields.take("version")?.number.flatMap({ UInt64(exactly: $0) }), version > 0
-        else {
-            throw AgentError(.invalidRequest, "statement: version: a number over 0 expected")
-        }
-        var authorities: [TrustSettings.AuthorityKey] = []
-        let lines = try fields.texts(
-            "authorities", upTo: TrustSettings.maximumAuthorities, each: OperationFields.Limit.keyBytes)
-        for line in lines ?? [] {
-            let key = try parseKey(line, field: "authorities")
-            authorities.append(
-                TrustSettings.AuthorityKey(key, comment: try PublicKeyLine(checking: line).comment))
-        }
-        guard !authorities.isEmpty else { throw OperationFields.missing("authorities") }
-        try fields.finish()
-        self.statement = statement
-        self.version = version
-        self.authorities = authorities
-        self.signature = signature
-    }
-}
-
-extension PublicKeyLine {
-    /// A line that was read before, in the agent's own errors.
-    fileprivate init(checking line: String) throws(AgentError) {
-        do throws(SSHWireError) {
-            try self.init(line)
+            parsed = try TrustStatement(parsing: statement)
         } catch {
             throw AgentError(.invalidRequest, error.reason)
         }
+        self.statement = statement
+        version = parsed.version
+        authorities = parsed.authorities.map { TrustSettings.AuthorityKey($0.key, comment: $0.comment) }
+        self.signature = signature
     }
 }
 

@@ -61,6 +61,8 @@ extension AgentService {
             let report = try SessionReport(parsing: bytes)
             // Its open may wait in the spool: then the close knows how long the session was.
             if report.event == .close, tracker.live[report.sessionID] == nil { drainSpool() }
+            // sshd has just read the list: a CA may stand there for as long as a proof takes.
+            if report.event == .open { reloadAuthorities() }
             pending += tracker.take(SessionEvent(report, via: .pam, authorities: authorities))
         } catch {
             pending.append(malformed(error.reason, bytes, size: bytes.count, via: .pam, at: now))

@@ -225,7 +225,7 @@ public final class AgentService {
     }
 
     /// The list of CAs may change at any time; it is small, and read anew rather than watched.
-    private func reloadAuthorities() {
+    func reloadAuthorities() {
         do throws(AgentError) {
             authorities = try TrustedAuthorities(path: settings.layout.userCAKeys, files: files)
             complaints["authorities"] = nil

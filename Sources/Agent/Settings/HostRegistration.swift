@@ -93,12 +93,15 @@ public struct HostRegistration: Sendable {
 public struct RegistrationAnswer: Sendable, Hashable {
     /// The settings that come of it, in the order in which they are written.
     public let settings: [(name: SettingName, value: String)]
-    /// The public key of the fleet's root, which alone may change whom hosts trust; Daypass's servers send it.
-    public let fleetKey: String?
-    /// The public key that signs revocation lists.
-    public let revocationKey: String?
+    /// The keys of the fleet's root, which alone change whom hosts trust; Daypass's servers send them.
+    public let fleetRoots: [PublicKey]
+    /// The key that signs revocation lists.
+    public let revocationKey: PublicKey?
 
-    /// Reads the answer of a Daypass server: `clientId`, `tunnelUrl`, `fleetKey` or null.
+    /// The most roots that are pinned.
+    private static let maximumRoots = 16
+
+    /// Reads the answer of a Daypass server: `clientId`, `tunnelUrl`, `fleetRoots`, `revocationKey`.
     ///
     /// - Throws: `.network` when it isn't one, or names a tunnel that isn't encrypted.
     public init(joined bytes: [UInt8]) throws(AgentError) {
@@ -106,13 +109,19 @@ public struct RegistrationAnswer: Sendable, Hashable {
         let id = try Self.text(json, "clientId")
         let url = try Self.url(json, "tunnelUrl")
         settings = [(.clientID, id), (.tunnel, url), (.dialect, "daypass")]
-        switch json["fleetKey"] {
-        case nil, .null?: fleetKey = nil
-        default: fleetKey = try Self.text(json, "fleetKey")
+        switch json["fleetRoots"] {
+        case nil, .null?: fleetRoots = []
+        case .array(let lines)? where lines.count <= Self.maximumRoots:
+            var roots: [PublicKey] = []
+            for line in lines { roots.append(try Self.key(line, "fleetRoots")) }
+            fleetRoots = roots
+        default:
+            throw AgentError(
+                .network, "the answer: fleetRoots: a list of at most \(Self.maximumRoots) keys expected")
         }
         switch json["revocationKey"] {
         case nil, .null?: revocationKey = nil
-        default: revocationKey = try Self.text(json, "revocationKey")
+        case let value?: revocationKey = try Self.key(value, "revocationKey")
         }
     }
 
@@ -126,7 +135,14 @@ public struct RegistrationAnswer: Sendable, Hashable {
             (.environment, try Self.text(json, "environmentId")), (.tunnel, try Self.url(json, "tunnelHost")),
             (.dialect, "p0"),
         ]
-        (fleetKey, revocationKey) = (nil, nil)
+        (fleetRoots, revocationKey) = ([], nil)
+    }
+
+    private static func key(_ value: JSONValue, _ name: String) throws(AgentError) -> PublicKey {
+        guard let text = value.string, text.utf8.count <= OperationFields.Limit.keyBytes,
+            let line = try? PublicKeyLine(text), let key = try? line.content.plainKey("key")
+        else { throw AgentError(.network, "the answer: \(name): a plain public key expected") }
+        return key
     }
 
     private static func json(_ bytes: [UInt8]) throws(AgentError) -> JSONValue {
@@ -155,7 +171,7 @@ public struct RegistrationAnswer: Sendable, Hashable {
     }
 
     public static func == (one: Self, other: Self) -> Bool {
-        one.fleetKey == other.fleetKey && one.settings.elementsEqual(other.settings) { $0 == $1 }
+        one.fleetRoots == other.fleetRoots && one.settings.elementsEqual(other.settings) { $0 == $1 }
     }
 
     public func hash(into hasher: inout Hasher) {

@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlProtocol
 import SSHWire
 
 extension LoginProof {
@@ -59,7 +60,8 @@ extension LoginProof {
             let unsigned = try UnsignedCertificate(
                 CertificateFields(
                     nonce: (0..<32).map { _ in .random(in: .min ... .max, using: &generator) },
-                    key: key.publicKey, serial: kind.rawValue, kind: .user, keyID: "daypass trust proof",
+                    key: key.publicKey, serial: kind.rawValue, kind: .user,
+                    keyID: ExactText(TrustProof.keyID),
                     principals: [ExactText(principal)], validAfter: start, validBefore: end,
                     criticalOptions: [
                         .text(.forceCommand, "/bin/false"), .text(.sourceAddress, "\(address)/\(bits)"),

@@ -1,6 +1,7 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlProtocol
 import Glibc
 import SSHWire
 
@@ -78,7 +79,8 @@ extension LoginProof {
         }
         try checkFolders(above: path, files)
         var proof = final
-        proof.bytes = lines(final.bytes, and: credentials.authority.publicKey.text + " daypass-proof")
+        proof.bytes = lines(
+            final.bytes, and: credentials.authority.publicKey.text + " \(TrustProof.authorityName)")
         return ChangeJournal.Temporary(path: path, proof: proof, final: final)
     }
 

@@ -17,6 +17,8 @@ struct LoginProof {
     private let subject: Subject
     private let ssh: String
     private let folder: String
+    /// What ssh takes the host for.
+    private let alias: String
     private let content: [(name: String, bytes: [UInt8])]
     /// The certificates that must be refused, by their keys' file names.
     private let refused: [String]
@@ -30,14 +32,23 @@ struct LoginProof {
     /// - Parameters:
     ///   - folder: where ssh finds what it needs; made and removed here.
     ///   - now: Unix seconds.
+    ///   - hostCertificate: what sshd must prove itself by; nil for its plain keys.
     /// - Throws: `.conflict` when sshd's files are such that nothing can be proven with them.
     init(
-        _ subject: Subject, ssh: String, folder: String, now: UInt64, files: any HostFiles,
-        programs: any ProgramRunner
+        _ subject: Subject, ssh: String, folder: String, now: UInt64,
+        hostCertificate: HostCertificate? = nil, files: any HostFiles, programs: any ProgramRunner
     ) throws(AgentError) {
         (self.subject, self.ssh, self.folder) = (subject, ssh, folder)
         (self.files, self.programs) = (files, programs)
-        let host = try Self.knownHosts(subject.settings, files)
+        // Without the plain keys, sshd is known by a certificate of that CA for that name, or not at all.
+        let provenName = hostCertificate?.certificate.fields.principals.first?.string
+        let host: [UInt8]
+        if let fields = hostCertificate?.certificate.fields, let provenName {
+            host = Array("@cert-authority \(provenName) \(fields.signatureKey.text)\n".utf8)
+        } else {
+            host = try Self.knownHosts(subject.settings, files)
+        }
+        alias = provenName ?? Self.hostAlias
         let credentials: Credentials
         let entrance: Entrance
         let authority, revocation: ChangeJournal.Temporary?
@@ -74,11 +85,12 @@ struct LoginProof {
             throw AgentError(.program, "no throw-away certificate: \(error.reason)")
         }
         let place = "\(subject.account)@\(subject.connection.localAddress)"
-        shown = [
-            "a login as \(place) by certificate succeeded",
-            "certificates with \(revocation == nil ? "" : "a revoked serial, ")a wrong principal and an old date "
-                + "were refused",
-        ]
+        shown =
+            [
+                "a login as \(place) by certificate succeeded",
+                "certificates with \(revocation == nil ? "" : "a revoked serial, ")a wrong principal and an old date "
+                    + "were refused",
+            ] + (provenName.map { ["sshd proved by its certificate that it is \($0)"] } ?? [])
     }
 
     /// Writes what ssh reads.
@@ -152,7 +164,7 @@ struct LoginProof {
             // The certificates are good from there alone, and another address of the host may be the kernel's choice.
             "BindAddress=\(endpoint.localAddress)",
             "BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=\(folder)/known_hosts",
-            "GlobalKnownHostsFile=none", "HostKeyAlias=\(Self.hostAlias)", "CheckHostIP=no",
+            "GlobalKnownHostsFile=none", "HostKeyAlias=\(alias)", "CheckHostIP=no",
             "UpdateHostKeys=no", "IdentitiesOnly=yes", "IdentityAgent=none",
             // The plain key, which would be tried too, is nobody's.
             "PubkeyAcceptedAlgorithms=*-cert-v01@openssh.com",

@@ -22,6 +22,7 @@ extension LogEntry {
         case hostEvent = 9
         case request = 10
         case approval = 11
+        case fleetTrust = 12
         case alert = 13
 
         /// The newest version that its entries have.
@@ -89,6 +90,8 @@ extension LogEntry {
             record.write(to: &writer)
         case .alert(let record):
             writeHead(.alert, to: &writer)
+        case .fleetTrust(let record):
+            writeHead(.fleetTrust, to: &writer)
             record.write(to: &writer)
         }
         guard writer.bytes.count <= Self.maximumBytes else {
@@ -170,6 +173,7 @@ extension LogEntry {
                 case .request: .request(try RequestRecord(from: &reader))
                 case .approval: .approval(try ApprovalRecord(from: &reader))
                 case .alert: .alert(try AlertRecord(from: &reader))
+                case .fleetTrust: .fleetTrust(try FleetTrustRecord(from: &reader))
                 }
             try reader.finish("log entry")
         } catch let error as SSHWireError {

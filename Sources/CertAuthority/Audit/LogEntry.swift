@@ -40,6 +40,8 @@ public struct LogEntry: Sendable, Hashable {
         indirect case approval(ApprovalRecord)
         /// Somebody should look at something that is no login, or it is over.
         indirect case alert(AlertRecord)
+        /// The fleet's root said which CAs hosts are to take.
+        indirect case fleetTrust(FleetTrustRecord)
     }
 
     /// The most bytes of an entry: an entry bundle gives its length 16 bits (C2SP tlog-tiles).

@@ -29,22 +29,34 @@ public final class Fleet: Sendable {
         var places: [String: RecordPlace] = [:]
         /// One host's reports are taken one after the other.
         var turns: [String: OneAtATime] = [:]
+        /// The newest statement of the fleet's root.
+        var trust: FleetTrustRecord?
+        /// When a host was given a certificate lately, by the host's id.
+        var certified: [String: [UnixTime]] = [:]
     }
 
     let state: Mutex<State>
     let access: AccessAuthority
     let store: any FleetStore
     let changes = OneAtATime()
+    /// The fleet's roots as the settings name them; empty where the first statement's signer counts.
+    let configuredRoots: [PublicKey]
     private let spent = InMemorySpentTokens()
 
     /// Reads everything from the store.
-    public init(_ access: AccessAuthority, store: any FleetStore) async throws(CertAuthorityError) {
+    ///
+    /// - Parameter roots: the keys whose statements about CAs are taken; empty for the signer of the first one.
+    public init(
+        _ access: AccessAuthority, store: any FleetStore, roots: [PublicKey] = []
+    ) async throws(CertAuthorityError) {
         self.access = access
         self.store = store
+        configuredRoots = roots
         var state = State()
         for token in try await store.joinTokens() { state.tokens[token.id] = token }
         for host in try await store.enrolledHosts() { state.hosts[host.clientID] = host }
         state.places = try await store.recordPlaces()
+        state.trust = try await store.trust()
         self.state = Mutex(state)
     }
 

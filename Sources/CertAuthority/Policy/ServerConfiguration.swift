@@ -32,6 +32,8 @@ public struct ServerConfiguration: Sendable, Hashable {
     public var signerSocket: String?
     /// A file with the passphrase of the CA's keys; nil where they have none.
     public var passphraseFile: String?
+    /// A file of the fleet's root keys; nil where the signer of the first statement is the root.
+    public var fleetRootsFile: String?
     /// How often and by how many connections the server may be asked.
     public var limits = Limits()
     /// When hosts raise alerts, and who is told.
@@ -113,6 +115,7 @@ public struct ServerConfiguration: Sendable, Hashable {
         }
         signerSocket = setting("signer_socket", try root.text("signer_socket"))
         passphraseFile = setting("passphrase_file", try root.text("passphrase_file"))
+        fleetRootsFile = setting("fleet_roots", try root.text("fleet_roots"))
         limits = try Limits(try root.mapping("limits"), name: name, setting)
         alerts = try Alerts(try root.mapping("alerts"), name: name, setting)
         try root.finish()

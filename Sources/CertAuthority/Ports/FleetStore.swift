@@ -34,11 +34,21 @@ public protocol FleetStore: Sendable {
         -> [UnsignedCertificate]
     /// What was revoked until now.
     func revoked() async throws(CertAuthorityError) -> [RevocationRecord]
+    /// The newest statement of the fleet's root; nil when there is none.
+    func trust() async throws(CertAuthorityError) -> FleetTrustRecord?
+    /// The host certificates that were issued to a host of this name, newest first, at most
+    /// ``maximumHostCertificates``.
+    func hostCertificates(of identity: Identity) async throws(CertAuthorityError) -> [UnsignedCertificate]
     /// What hosts reported, newest first.
     ///
     /// - Parameter before: entries before this place in the log; nil for the newest.
     func hostEvents(_ filter: HostEventFilter, before: UInt64?, limit: Int) async throws(CertAuthorityError)
         -> [(index: UInt64, milliseconds: UInt64, event: HostEventRecord)]
+}
+
+extension FleetStore {
+    /// How many certificates of a host are looked back upon.
+    public static var maximumHostCertificates: Int { 100 }
 }
 
 /// Which reports of hosts are wanted.

@@ -85,6 +85,23 @@ public actor InMemoryFleetStore: FleetStore {
         }
     }
 
+    public func trust() async throws(CertAuthorityError) -> FleetTrustRecord? {
+        for (_, entry) in try await entries().reversed() {
+            if case .fleetTrust(let record) = entry.event { return record }
+        }
+        return nil
+    }
+
+    public func hostCertificates(of identity: Identity) async throws(CertAuthorityError)
+        -> [UnsignedCertificate]
+    {
+        let name = Array("\(identity)#".utf8)
+        let found = try await issuances {
+            $0.fields.kind == .host && Array($0.fields.keyID.string.utf8).starts(with: name)
+        }
+        return Array(found.reversed().prefix(Self.maximumHostCertificates))
+    }
+
     public func hostEvents(
         _ filter: HostEventFilter, before: UInt64?, limit: Int
     ) async throws(CertAuthorityError) -> [(index: UInt64, milliseconds: UInt64, event: HostEventRecord)] {

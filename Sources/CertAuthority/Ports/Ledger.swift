@@ -75,6 +75,10 @@ public struct LedgerDraft: Sendable {
         LedgerDraft(content: .event(.approval(record), requester: requester))
     }
 
+    public static func fleetTrust(_ record: FleetTrustRecord, requester: Identity) -> LedgerDraft {
+        LedgerDraft(content: .event(.fleetTrust(record), requester: requester))
+    }
+
     /// The entry, once its time is known; takes a serial if it is an issuance. For ledgers.
     ///
     /// - Throws: what ``SerialSequence/next(at:millisecond:)`` throws, and `.invalidRequest` for what no certificate can hold.

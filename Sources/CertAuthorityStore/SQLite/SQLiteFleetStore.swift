@@ -8,8 +8,8 @@ public import SSHWire
 
 /// The hosts that have joined and what they reported, in the ledger's own file.
 public struct SQLiteFleetStore: FleetStore {
-    private let ledger: SQLiteLedger
-    private let database: SQLiteAccess
+    let ledger: SQLiteLedger
+    let database: SQLiteAccess
 
     /// - Parameter ledger: opened for writing.
     public init(_ ledger: SQLiteLedger) {

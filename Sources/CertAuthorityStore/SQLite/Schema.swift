@@ -17,14 +17,15 @@ enum Schema {
     static let apiKeys = "4: API keys"
     static let fleet = "5: join tokens, hosts' agents, their reports"
     static let requests = "6: requests for approval"
+    static let fleetTrust = "8: statements of the fleet's root"
     static let alerts = "9: alerts, their deliveries, what entries are about"
     static let spentTokens = "10: used tokens, the policy in force"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
         "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
-        "join_tokens", "enrolled_hosts", "record_places", "access_requests", "host_conditions",
-        "delivery_places", "spent_tokens", "policy_in_force",
+        "join_tokens", "enrolled_hosts", "record_places", "access_requests", "fleet_trust",
+        "host_conditions", "delivery_places", "spent_tokens", "policy_in_force",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -187,6 +188,10 @@ enum Schema {
                         outcome TEXT NOT NULL
                     ) STRICT;
                     """)
+        }
+        migrator.registerMigration(fleetTrust) { db in
+            // Written with the entries: what hosts are to trust is what the log has.
+            try db.execute(sql: "CREATE TABLE fleet_trust (entry INTEGER PRIMARY KEY) STRICT")
         }
         migrator.registerMigration(alerts) { db in
             // Found by what they are about, and not by reading a log: written with the entries.

@@ -113,6 +113,10 @@ final class TreeWriter: @unchecked Sendable {
                     position
                 ])
             case .hostEvent(let record): try insert(record, at: position, db)
+            case .fleetTrust:
+                try db.cachedStatement(sql: "INSERT INTO fleet_trust (entry) VALUES (?)").execute(arguments: [
+                    position
+                ])
             case .refusal, .authority, .recovery, .decision, .login, .change, .request, .approval, .alert:
                 break
             }

@@ -20,7 +20,7 @@ extension Plane {
                 .created,
                 json: JoinAnswer(
                     clientID: host.clientID, tunnelURL: "wss://\(authority)/v1/tunnel",
-                    revocationKey: hub.revocationKey
+                    revocationKey: hub.revocationKey, fleetRoots: fleet.roots
                 ).json)
         }
         v1.get("join-tokens") { [self] request, context in

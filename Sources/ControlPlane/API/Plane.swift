@@ -70,6 +70,7 @@ public struct Plane: Sendable {
         addIdentities(v1)
         addFleet(v1)
         addWitnesses(v1)
+        addFleetTrust(v1)
         addRequests(v1)
         addReviews(v1)
         addHostAccess(v1)

@@ -8,7 +8,7 @@ extension Operation {
     /// All of them. A test compares them with the routes.
     static let all =
         open + login + signIn + sessions + certificates + directory + apiKeys + identities + fleet
-        + requests + reviews + answers + alerts
+        + fleetTrust + requests + reviews + answers + alerts
 
     private static let open = [
         Operation(

@@ -149,8 +149,10 @@ extension Schema {
             .object([
                 need("clientId", .text()), need("tunnelUrl", .text()),
                 may("revocationKey", .text("The key that signs revocation lists.")),
+                may("fleetRoots", .list(.text("A key that says which CAs hosts take."))),
             ])
         ),
+        ("FleetTrust", fleetTrust),
         (
             "Revocation",
             .object([

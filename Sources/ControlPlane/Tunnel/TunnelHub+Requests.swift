@@ -26,6 +26,7 @@ extension TunnelHub {
                 alerts?.heardRecords(from: host.id, areTaken: true)
                 return .success(
                     .object([.init("recorded", .number(Int64(clamping: intake.recorded)))]))
+            case Tunnel.hostCertificate: return .success(try await certify(params ?? .null, of: host))
             default: return .failure(RPCError.unknownMethod(method))
             }
         } catch let error as ControlProtocolError {
@@ -77,7 +78,8 @@ extension HostEvent {
         let event = record.event
         let kind: HostEventRecord.Kind =
             switch event.kind {
-            case .open: .opened
+            // A host's proof of its own change is by a CA that nobody else knows, and is nobody's login.
+            case .open: event.isTrustProof ? .other : .opened
             case .close, .missedClose: .closed
             case .denied: .refused
             case .kill: .killed

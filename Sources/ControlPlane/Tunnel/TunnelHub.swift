@@ -53,6 +53,7 @@ public final class TunnelHub: Sendable {
     let readiness = Mutex<[@Sendable (TunnelLink) -> Void]>([])
     /// Hears of hosts' clocks and records; nil where nobody watches.
     let alerts: AlertCenter?
+    let trustAnswers = TrustAnswers()
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -159,7 +160,10 @@ public final class TunnelHub: Sendable {
     /// An old connection's end comes late as a rule, and must not take the new one's place away: ``closed(_:)`` compares.
     func opened(_ link: TunnelLink) {
         let now = fleet.now
-        sendRevocations(through: link) { self.ready(link) }
+        sendRevocations(through: link) {
+            self.sendTrust(through: link)
+            self.ready(link)
+        }
         let old = state.withLock { state in
             let old = state.links.updateValue(link, forKey: link.host.id)
             state.seen[link.host.id, default: Status()].connected = now
@@ -188,6 +192,9 @@ public final class TunnelHub: Sendable {
     func told(_ host: EnrolledHost, _ value: JSONValue) {
         state.withLock { $0.seen[host.id]?.state = value }
     }
+
+    /// The open tunnel of a host.
+    func link(to host: String) -> TunnelLink? { state.withLock { $0.links[host] } }
 
     /// Closes the tunnel of a host whose key was taken away.
     public func disconnect(_ host: String) {

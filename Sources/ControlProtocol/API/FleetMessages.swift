@@ -60,11 +60,16 @@ public struct JoinAnswer: Sendable, Hashable {
     public var tunnelURL: String
     /// The key that signs revocation lists; nil where the server sends none.
     public var revocationKey: PublicKey?
+    /// The keys whose signature says which CAs the host takes; empty where the server knows none.
+    public var fleetRoots: [PublicKey]
 
-    public init(clientID: String, tunnelURL: String, revocationKey: PublicKey? = nil) {
+    public init(
+        clientID: String, tunnelURL: String, revocationKey: PublicKey? = nil, fleetRoots: [PublicKey] = []
+    ) {
         self.clientID = clientID
         self.tunnelURL = tunnelURL
         self.revocationKey = revocationKey
+        self.fleetRoots = fleetRoots
     }
 
     public var json: JSONValue {
@@ -72,6 +77,7 @@ public struct JoinAnswer: Sendable, Hashable {
         members.add("clientId", clientID)
         members.add("tunnelUrl", tunnelURL)
         members.add("revocationKey", revocationKey?.text)
+        if !fleetRoots.isEmpty { members.add("fleetRoots", .array(fleetRoots.map { .string($0.text) })) }
         return members.value
     }
 
@@ -80,6 +86,14 @@ public struct JoinAnswer: Sendable, Hashable {
         clientID = try fields.needText("clientId")
         tunnelURL = try fields.needText("tunnelUrl")
         if fields.has("revocationKey") { revocationKey = try fields.needKey("revocationKey") }
+        fleetRoots = []
+        for line in try fields.takeTexts("fleetRoots") ?? [] {
+            do {
+                fleetRoots.append(try PublicKeyLine(line).content.plainKey("fleet root"))
+            } catch {
+                throw ControlProtocolError(.invalidValue, "join answer: fleetRoots: \(error.reason)")
+            }
+        }
         // A newer server may say more.
     }
 }

@@ -119,6 +119,24 @@ public struct SessionEvent: Sendable, Hashable {
     }
 }
 
+/// The logins by which an agent proves a change of trust: with a certificate of a throw-away CA, which stands among the
+/// host's trusted ones as long as they last.
+public enum TrustProof {
+    /// The certificate's key ID.
+    public static let keyID = "daypass trust proof"
+    /// What stands behind the CA's key in the host's list, which root alone writes.
+    public static let authorityName = "daypass-proof"
+}
+
+extension SessionEvent {
+    /// True for such a login, by the host's own word.
+    public var isTrustProof: Bool {
+        guard let certificate else { return false }
+        return certificate.keyID == TrustProof.keyID && certificate.authority.isTrusted
+            && certificate.authority.name == TrustProof.authorityName
+    }
+}
+
 /// The name of a session: the same at its open and its close, and never the same twice.
 public enum SessionID {
     /// 32 hexadecimal digits: the first 16 bytes of SHA-256 over boot ID, NUL, process number, NUL, process start.

@@ -13,6 +13,8 @@ public enum Tunnel {
     public static let state = "state"
     /// Agent to server, `daypass.v1` only: session records.
     public static let report = "report"
+    /// Agent to server, `daypass.v1` only: a certificate for a key of the host's sshd.
+    public static let hostCertificate = "hostCertificate"
 
     /// What is spoken on a connection.
     public enum Dialect: Sendable, Hashable {

@@ -16,7 +16,9 @@ struct RegisterCommand: ParsableCommand {
             and --auth, it registers with P0's backend and does the same. With neither, it prints the request, to be \
             handed in by somebody else.
 
-            The host's key is made if there is none; its private half stays here.
+            The host's key is made if there is none; its private half stays here. What the server names as the fleet's root \
+            and as the signer of revocation lists is pinned: from then on no answer of a server's changes it. With \
+            --fleet-root, only what an administrator says is pinned.
             """)
 
     enum Form: String, ExpressibleByArgument, CaseIterable { case json, yaml }
@@ -31,6 +33,11 @@ struct RegisterCommand: ParsableCommand {
     var fingerprint: String?
     @Option(help: ArgumentHelp("The file of the one-time token; - is standard input.", valueName: "file"))
     var joinTokenFile: String?
+    @Option(
+        help: ArgumentHelp(
+            "The fleet's root, by its fingerprint or public key file; a server that names another one is refused.",
+            valueName: "SHA256:…|file"))
+    var fleetRoot: String?
     @Option(help: ArgumentHelp("P0's registration URL.", valueName: "https://…")) var url: String?
     @Option(
         help: ArgumentHelp(
@@ -63,6 +70,9 @@ struct RegisterCommand: ParsableCommand {
         guard server == nil || url == nil else { throw ValidationError("--server or --url, not both") }
         guard (server == nil) == (joinTokenFile == nil) else {
             throw ValidationError("--server and --join-token-file belong together")
+        }
+        guard fleetRoot == nil || server != nil else {
+            throw ValidationError("--fleet-root goes with --server")
         }
         guard url == nil || (auth == nil) != (authFile == nil) else {
             throw ValidationError("--url: one of --auth and --auth-file expected")
@@ -205,9 +215,7 @@ struct RegisterCommand: ParsableCommand {
             try files.makeFolder(
                 String(path[..<slash]), FileAttributes(mode: 0o755, owner: geteuid(), group: getegid()))
         }
-        let layout = HostLayout(configuration: absolutePath(configFolder))
-        if let key = answer.fleetKey { try pin(key, at: layout.fleetRoot, attributes) }
-        if let key = answer.revocationKey { try pin(key, at: layout.revocationSigners, attributes) }
+        try pin(answer)
         let text = ConfigurationFile.text(lines, labels: registration.labels)
         try files.replace(path, FileContent(Array(text.utf8), attributes))
         Terminal.note(
@@ -219,22 +227,41 @@ struct RegisterCommand: ParsableCommand {
         )
     }
 
-    /// Keeps a key: from here on, only who has it may change whom this host trusts, or what it refuses.
-    private func pin(_ line: String, at place: String, _ attributes: FileAttributes) throws {
-        _ = try PublicKeyLine(line)
+    /// Keeps keys: from here on, only who has them changes whom this host trusts, and what it refuses.
+    private func pin(_ answer: RegistrationAnswer) throws {
+        let layout = HostLayout(configuration: absolutePath(configFolder))
+        let roots = try expectedRoot()?.pinned(answer.fleetRoots) ?? answer.fleetRoots
         let files = SystemFiles()
-        let content = Array((line + "\n").utf8)
-        if let old = try files.read(place, maximumBytes: 64 << 10), old.bytes != content, !force {
-            throw Failure(
-                "\(place.escapedForTerminal): the server names another key than the one that is pinned",
-                hint: "--force takes the new one")
+        let all = [
+            PinnedKeys(roots, what: "fleet root", path: layout.fleetRoot),
+            PinnedKeys(
+                answer.revocationKey.map { [$0] } ?? [], what: "signer of revocation lists",
+                path: layout.revocationSigners),
+        ]
+        // All are looked at before the first is written.
+        let missing = try all.filter { try $0.mustBeWritten(files) }
+        for pinned in missing {
+            try pinned.write(files, owner: FileOwner(user: geteuid(), group: getegid()))
         }
-        if let slash = place.lastIndex(of: "/"), slash > place.startIndex,
-            try files.folder(String(place[..<slash])) == nil
-        {
-            try files.makeFolder(
-                String(place[..<slash]), FileAttributes(mode: 0o755, owner: geteuid(), group: getegid()))
+        for pinned in all {
+            for key in pinned.keys {
+                Terminal.note("pinned the \(pinned.what) \(key.fingerprint) in \(pinned.path.escapedForTerminal)")
+            }
         }
-        try files.replace(place, FileContent(content, attributes))
+        if server != nil, roots.isEmpty, try files.kind(layout.fleetRoot) == nil {
+            Terminal.complain(
+                "warning",
+                "the server names no root of the fleet: no change of the trusted CAs is taken until \(layout.fleetRoot.escapedForTerminal) is there"
+            )
+        }
+    }
+
+    private func expectedRoot() throws -> ExpectedRoot? {
+        guard let fleetRoot else { return nil }
+        if fleetRoot.hasPrefix("SHA256:") { return .fingerprint(fleetRoot) }
+        guard let content = try SystemFiles().read(absolutePath(fleetRoot), maximumBytes: 64 << 10) else {
+            throw Failure("\(fleetRoot.escapedForTerminal): there is no such file")
+        }
+        return .keys(try TrustSettings.AuthorityKey.parse(content.bytes, name: fleetRoot).map(\.key))
     }
 }

@@ -61,18 +61,10 @@ struct ServiceOptions: ParsableArguments {
     private func parts() throws -> [any ServicePart] {
         let drift = DriftPart(
             originals: host.layout.originals, program: "/proc/self/exe",
-            arguments: [
-                "trust", "verify", "--format", "json", "--sshd-config", host.sshdConfig, "--sshd-binary",
-                host.sshdBinary, "--config-folder", host.configFolder, "--state-folder", host.stateFolder,
-                "--runtime-folder", host.runtimeFolder,
-            ], say: Terminal.note)
+            arguments: ["trust", "verify", "--format", "json"] + host.arguments, say: Terminal.note)
         let grants = GrantPart(
             layout: host.layout, program: "/proc/self/exe",
-            arguments: [
-                "grants", "sweep", "--sshd-config", host.sshdConfig, "--sshd-binary", host.sshdBinary,
-                "--config-folder", host.configFolder, "--state-folder", host.stateFolder, "--runtime-folder",
-                host.runtimeFolder,
-            ], say: Terminal.note)
+            arguments: ["grants", "sweep"] + host.arguments, say: Terminal.note)
         var parts: [any ServicePart] = [drift, grants]
         if let account = AuthorizeSocket.account(authorizeAccount) {
             parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account, say: Terminal.note))

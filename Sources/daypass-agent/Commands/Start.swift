@@ -4,6 +4,7 @@
 import Agent
 import ArgumentParser
 import CommandSupport
+import ControlProtocol
 import SSHWire
 
 struct StartCommand: ParsableCommand {
@@ -27,10 +28,12 @@ struct StartCommand: ParsableCommand {
         let read = { () throws(AgentError) in try configuration.load(tunnel.layer) }
         let first = try read()
         let name = try first.hostName() ?? hostName()
-        var host = service.host.provisioning
-        host.name = name
+        var provisioning = service.host.provisioning
+        provisioning.name = name
+        provisioning.firstTrust = try firstTrust(first, name)
         let part = try TunnelPart(
-            operations: ProvisionedHost(Provisioner(host), agentVersion: agentVersion, hostName: name),
+            operations: ProvisionedHost(
+                Provisioner(provisioning), agentVersion: agentVersion, hostName: name),
             say: Terminal.note,
             debug: configuration.debug
         ) { () throws(AgentError) in try read().tunnelSettings(machine: hostName()) }
@@ -45,6 +48,29 @@ struct StartCommand: ParsableCommand {
                 part,
                 RecordSender(
                     part, files: RecordFiles(folder: service.host.layout.sessions), say: Terminal.note),
+                HostCertificatePart(
+                    part, layout: service.host.layout, program: "/proc/self/exe",
+                    arguments: service.host.arguments, say: Terminal.note),
             ])
+    }
+
+    /// What the fleet's first statement installs on a host that has joined a Daypass server.
+    private func firstTrust(_ settings: AgentConfiguration, _ name: String) throws(AgentError) -> FirstTrust? {
+        guard try settings.dialect() == .daypass else { return nil }
+        // organisation:host:ssh, and the host as the server's policies call it.
+        let parts = try settings.clientIdentity().split(separator: ":")
+        let names: HostNames
+        do throws(AgentError) {
+            names = try HostNames(
+                id: parts.count == 3 ? String(parts[1]) : name.lowercased(), labels: try settings.labels())
+        } catch {
+            Terminal.complain(
+                "warning", "the fleet's first statement will install nothing: \(error.reason)")
+            return nil
+        }
+        let module = SessionModule.find()
+        return FirstTrust(
+            names: names,
+            sessionHook: module.map { .pam(serviceFile: "/etc/pam.d/sshd", module: $0) } ?? .missingModule)
     }
 }

@@ -19,6 +19,8 @@ struct StatusCommand: ParsableCommand {
     var runtimeFolder = "/run/daypass"
     @Option(help: ArgumentHelp("Where the agent keeps what it knows.", valueName: "folder"))
     var stateFolder = "/var/lib/daypass"
+    @Option(help: ArgumentHelp("What sshd reads of ours.", valueName: "folder"))
+    var configFolder = "/etc/daypass"
     @Flag(help: "Leaves the network out.") var offline = false
     @Option(help: ArgumentHelp("How it answers.", valueName: "text|json")) var format = OutputFormat.text
 
@@ -52,6 +54,19 @@ struct StatusCommand: ParsableCommand {
                     return ((), "reached, \(security)")
                 }
             }
+        }
+        check("host certificate", &checks) { () throws(AgentError) in
+            let layout = HostLayout(configuration: absolutePath(configFolder))
+            guard let certificate = try HostCertificate.installed(SystemFiles(), layout) else {
+                return ((), "none")
+            }
+            let names = certificate.names.joined(separator: ", ")
+            guard unixTimeNow() < certificate.end else {
+                throw AgentError(.damaged, "\(names): it was good until \(certificate.end)")
+            }
+            return (
+                (), "\(names), good until \(certificate.end), next renewal \(certificate.renewal)"
+            )
         }
         check("service", &checks) { () throws(AgentError) in
             let socket = HostLayout(runtime: absolutePath(runtimeFolder)).sessionSocket

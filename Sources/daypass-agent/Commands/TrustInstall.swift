@@ -70,7 +70,7 @@ struct ChangeCommandOptions: ParsableArguments {
     }
 
     /// How often a host that changes meanwhile is looked at again.
-    private static let attempts = 3
+    static let attempts = 3
 }
 
 extension HostOptions {

@@ -25,6 +25,14 @@ struct HostOptions: ParsableArguments {
         HostLayout(configuration: configFolder, state: stateFolder, runtime: runtimeFolder)
     }
 
+    /// The options that say the same to another run of this program.
+    var arguments: [String] {
+        [
+            "--sshd-config", sshdConfig, "--sshd-binary", sshdBinary, "--config-folder", configFolder,
+            "--state-folder", stateFolder, "--runtime-folder", runtimeFolder,
+        ]
+    }
+
     func validate() throws {
         for path in [sshdConfig, sshdBinary, configFolder, stateFolder, runtimeFolder] {
             guard path.hasPrefix("/") else {

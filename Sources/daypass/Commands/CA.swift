@@ -68,7 +68,8 @@ struct CAInit: AsyncParsableCommand {
     func run() async throws {
         let folder = try home.folder
         try folder.checkIsUnused()
-        let secret = noPassphrase ? nil : try newPassphrase()
+        let secret =
+            noPassphrase ? nil : try passphrase.obtainNew(prompt: "Passphrase for the new CA's keys: ")
         let authorities = try collectAuthorities(secret)
         var configuration = CAConfiguration(origin: origin ?? CAHome.defaultOrigin(authorities))
         configuration.hasRandomSerials = serials == .random
@@ -77,14 +78,6 @@ struct CAInit: AsyncParsableCommand {
             in: folder, authorities, configuration, passphrase: secret, requester: try localRequester(),
             at: millisecondsNow(), randomBytes: SystemRandom.bytes)
         try report(folder, authorities, configuration)
-    }
-
-    private func newPassphrase() throws -> SecretBytes {
-        if let file = passphrase.file { return try Passphrase.read(file) }
-        let first = try Terminal.askPassphrase("Passphrase for the new CA's keys: ")
-        let second = try Terminal.askPassphrase("The same once more: ")
-        guard Passphrase.areEqual(first, second) else { throw Failure("the two passphrases differ") }
-        return first
     }
 
     private func report(

@@ -73,6 +73,8 @@ struct EntryReport: Encodable {
             (principals, fingerprint, reasons) = (nil, nil, [record.reason.string])
         case .alert(let record):
             (principals, fingerprint, reasons) = (nil, nil, [record.detail.string])
+        case .fleetTrust(let record):
+            (principals, fingerprint, reasons) = (nil, record.root.fingerprint, nil)
         case .recovery, .change, .request: (principals, fingerprint, reasons) = (nil, nil, nil)
         }
     }
@@ -107,6 +109,7 @@ extension LogEntry.Event {
             record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
         case .alert(let record):
             "alert-\(record.subject.name.replacing(" ", with: "-"))\(record.isPresent ? "" : "-over")"
+        case .fleetTrust: "fleet-trust"
         }
     }
 
@@ -160,15 +163,19 @@ extension LogEntry.Event {
             return "\(record.host.isEmpty ? "" : "\(record.host.string.escapedForTerminal): ")"
                 + "\(record.amount)\(record.isPresent ? "" : ", over")"
                 + (record.detail.isEmpty ? "" : ": \(record.detail.string.escapedForTerminal)")
+        case .fleetTrust(let record):
+            return "statement \(record.version) by \(record.root.fingerprint)"
         }
     }
 
-    /// The text of a request, and the signature of an approval over it; what can't be read is left out.
+    /// What was signed, and the signature over it: of requests, approvals and statements; what can't be read is left out.
     fileprivate var signed: (text: String?, signature: String?) {
         switch self {
         case .request(let record): return (record.text.string, nil)
         case .approval(let record) where !record.text.isEmpty:
             return (record.text.string, (try? SSHSignature(encoded: record.signature))?.armoured)
+        case .fleetTrust(let record):
+            return (record.statement.string, (try? SSHSignature(encoded: record.signature))?.armoured)
         default: return (nil, nil)
         }
     }

@@ -223,8 +223,12 @@ struct LoginKey {
 
     /// The key of a file, or plain keys of the ssh-agent.
     ///
-    /// - Parameter first: the fingerprint of the agent's key to begin with.
-    static func candidates(_ path: String?, first: String?) throws -> [LoginKey] {
+    /// - Parameters:
+    ///   - first: the fingerprint of the agent's key to begin with.
+    ///   - passphrase: where the passphrase of a private key file comes from.
+    static func candidates(
+        _ path: String?, first: String?, passphrase: PassphraseOptions? = nil
+    ) throws -> [LoginKey] {
         guard let path else {
             var client = AgentClient(
                 try AgentSocket(path: try AgentKeySource.socketPath(), timeout: .seconds(10)))
@@ -243,8 +247,10 @@ struct LoginKey {
         do {
             key = try PrivateKeyFile.parse(contents, path: path, passphrase: nil)
         } catch let error as CertAuthorityError where error.code == .passphrase {
-            let passphrase = try Terminal.askPassphrase("Passphrase of \(path.escapedForTerminal): ")
-            key = try PrivateKeyFile.parse(contents, path: path, passphrase: passphrase)
+            let prompt = "Passphrase of \(path.escapedForTerminal): "
+            let secret =
+                try passphrase?.obtain(prompt: prompt) ?? Terminal.askPassphrase(prompt)
+            key = try PrivateKeyFile.parse(contents, path: path, passphrase: secret)
         }
         return [LoginKey(publicKey: key.publicKey, privateKey: key)]
     }

@@ -27,6 +27,15 @@ struct PassphraseOptions: ParsableArguments {
         if let file { return try Passphrase.read(file) }
         return try Terminal.askPassphrase(prompt)
     }
+
+    /// A passphrase for a key that is made now: asked for twice.
+    func obtainNew(prompt: String) throws -> SecretBytes {
+        if let file { return try Passphrase.read(file) }
+        let first = try Terminal.askPassphrase(prompt)
+        let second = try Terminal.askPassphrase("The same once more: ")
+        guard Passphrase.areEqual(first, second) else { throw Failure("the two passphrases differ") }
+        return first
+    }
 }
 
 extension Passphrase {

@@ -56,7 +56,8 @@ struct TestAuthority {
         _ requests: any RequestStore = InMemoryRequestStore()
     ) async throws -> AccessAuthority {
         let issuer = Issuer(
-            policy: CAConfiguration(origin: "test.example").policy, ledger: ledger, signers: [.user: signer],
+            policy: CAConfiguration(origin: "test.example").policy, ledger: ledger,
+            signers: [.user: signer, .host: signer],
             clock: { clock.milliseconds }, randomBytes: SystemRandom.bytes)
         return try await AccessAuthority(
             issuer: issuer, directory: directory, policy: try AccessPolicy(yaml: policy, name: "policy"),
