@@ -50,7 +50,7 @@ public final class PostReceiver: Sendable {
 
     private func serve() {
         while true {
-            let connection = unsafe accept(listener, nil, nil)
+            let connection = accept(listener, nil, nil)
             if connection < 0, errno == EINTR { continue }
             guard connection >= 0 else { break }
             _ = fcntl(connection, F_SETFD, FD_CLOEXEC)

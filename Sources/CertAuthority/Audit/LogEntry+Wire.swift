@@ -90,6 +90,7 @@ extension LogEntry {
             record.write(to: &writer)
         case .alert(let record):
             writeHead(.alert, to: &writer)
+            record.write(to: &writer)
         case .fleetTrust(let record):
             writeHead(.fleetTrust, to: &writer)
             record.write(to: &writer)

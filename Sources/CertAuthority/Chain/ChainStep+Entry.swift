@@ -25,7 +25,7 @@ extension ChainStep {
         case .issuance(let certificate): (.certificate, issuance(certificate.fields))
         case .hostEvent(let record): (kind(record.kind), hostEvent(record))
         case .revocation(let record): (.revocation, revocation(record))
-        case .refusal, .authority, .recovery, .change, .alert: nil
+        case .refusal, .authority, .recovery, .change, .alert, .fleetTrust: nil
         }
     }
 

@@ -35,7 +35,7 @@ extension LogEntry.Event {
         case .request(let record): [.request(record.request)]
         case .approval(let record): [.request(record.request)]
         case .login(let record): record.session.isEmpty ? [] : [.session(record.session)]
-        case .issuance, .refusal, .revocation, .authority, .recovery, .change, .alert: []
+        case .issuance, .refusal, .revocation, .authority, .recovery, .change, .alert, .fleetTrust: []
         }
     }
 }

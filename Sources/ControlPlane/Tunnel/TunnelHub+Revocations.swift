@@ -103,7 +103,9 @@ extension TunnelHub {
     /// What a tunnel carries first.
     ///
     /// - Parameter next: called once, when the host has answered or there is nothing to send.
-    func sendRevocations(through link: TunnelLink, then next: @escaping @Sendable () -> Void) {
+    func sendRevocations(
+        through link: TunnelLink, then next: @escaping @Sendable () -> Void = {}
+    ) {
         guard let revocations else { return next() }
         link.call(TunnelCall(data: revocations.call, timeoutMilliseconds: 30_000), timeout: .seconds(30)) {
             result in
