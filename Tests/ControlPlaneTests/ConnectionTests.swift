@@ -103,9 +103,10 @@ import Testing
                 try NIOSSLCertificate.fromPEMBytes(Array(plane.rootPEM.utf8)))
             let http = HTTPClient(
                 eventLoopGroupProvider: .singleton, configuration: .init(tlsConfiguration: tls))
-            let good = try await http.execute(
-                HTTPClientRequest(url: "https://\(plane.name)/healthz"), timeout: .seconds(10))
-            #expect(good.status == .ok && good.version == .http2)
+            let health = HTTPClientRequest(url: "https://\(plane.name)/healthz")
+            // A client that is not shut down ends the process: nothing is thrown before.
+            let good = try? await http.execute(health, timeout: .seconds(60))
+            #expect(good?.status == .ok && good?.version == .http2)
             var request = HTTPClientRequest(url: "https://\(plane.name)/v1/login/keys")
             request.method = .POST
             let silent = AsyncStream<ByteBuffer>.makeStream()
@@ -116,9 +117,8 @@ import Testing
                 _ = try await http.execute(request, timeout: .seconds(20))
             }
             #expect(ContinuousClock.now - start < Self.limit)
-            let again = try await http.execute(
-                HTTPClientRequest(url: "https://\(plane.name)/healthz"), timeout: .seconds(10))
-            #expect(again.status == .ok, "other streams go on")
+            let again = try? await http.execute(health, timeout: .seconds(60))
+            #expect(again?.status == .ok, "other streams go on")
             try await http.shutdown()
         }
     }

@@ -37,7 +37,7 @@
                 certificate: {max_lifetime: 10m, sudo: true}
             """
 
-        init(hosts count: Int) throws {
+        private init(hosts count: Int) throws {
             network = try PrivateNetwork()
             plane = try PrivateControlPlane(rules: Self.rules, on: network.centre)
             admin = try Laptop(withAgent: false, on: network.centre)
@@ -59,10 +59,16 @@
                         name, plane: plane, admin: admin, on: station, labels: ["team=infra"],
                         takesGrants: true))
             }
-            try wait("the hosts are connected") {
-                try admin.daypass(["hosts", "list"]).stdoutText.components(separatedBy: "connected").count
-                    == count + 1
+        }
+
+        /// Makes all of it, and waits until the hosts are connected.
+        static func made(hosts count: Int) async throws -> GrantScene {
+            let scene = try GrantScene(hosts: count)
+            try await scene.wait("the hosts are connected") {
+                try scene.admin.daypass(["hosts", "list"]).stdoutText.components(separatedBy: "connected")
+                    .count == count + 1
             }
+            return scene
         }
 
         func plug(_ host: FleetHost, _ isIn: Bool) throws {
@@ -73,15 +79,16 @@
         // MARK: Requests
 
         /// Alice's request for all hosts, with sudo, approved by bob, once she has waited for it.
-        func granted(login: String = "carol", for time: String) throws -> AccessRequestInfo {
+        func granted(login: String = "carol", for time: String) async throws -> AccessRequestInfo {
             let asking = try alice.beside(
                 [
                     "request", "--label", "team=infra", "--login", login, "--sudo", "--for", time, "--reason",
                     "disk is full", "--format", "json", "--wait",
                 ], log: "asked\(keys)")
-            let request = try waiting()
+            let request = try await waiting()
             try approve(request.id)
-            #expect(asking.wait(for: .seconds(120)) == .exited(0))
+            try await wait("who asks has waited") { !asking.isRunning }
+            #expect(asking.wait(for: .zero) == .exited(0))
             return try info(alice.folder.read("asked\(keys)"))
         }
 
@@ -94,9 +101,9 @@
         }
 
         /// The request that waits for bob, once there is one.
-        func waiting() throws -> AccessRequestInfo {
+        func waiting() async throws -> AccessRequestInfo {
             var found: AccessRequestInfo?
-            try wait("somebody asks", seconds: 60) {
+            try await wait("somebody asks") {
                 let list = try bob.daypass(["requests", "--to-approve", "--format", "json"]).orThrow(
                     "requests")
                 let items = try JSONValue(parsing: list.stdout, maximumBytes: 1 << 20).array ?? []
@@ -173,11 +180,12 @@
             }
         }
 
-        func wait(_ what: String, seconds: Int = 60, _ condition: () throws -> Bool) throws {
+        /// Waits until something holds; other tests go on meanwhile.
+        func wait(_ what: String, seconds: Int = 60, _ condition: () throws -> Bool) async throws {
             let end = ContinuousClock.now + .seconds(seconds)
             repeat {
                 if try condition() { return }
-                usleep(50_000)
+                try await Task.sleep(for: .milliseconds(50))
             } while ContinuousClock.now < end
             throw TestSupportError("never: \(what): \(plane.log) \(hosts.map(\.logs).joined())")
         }

@@ -32,9 +32,15 @@ final class TunnelLink: Sendable {
 
     var isOpen: Bool { state.withLock { !$0.isClosed } }
 
+    /// Sends a call and waits for its answer; whoever is cancelled meanwhile does not wait.
     func call(_ call: TunnelCall, timeout: TimeAmount) async throws -> TunnelReply {
-        let result = await withCheckedContinuation { continuation in
-            self.call(call, timeout: timeout) { continuation.resume(returning: $0) }
+        let (answers, continuation) = AsyncStream.makeStream(of: Result<JSONValue, Problem>.self)
+        self.call(call, timeout: timeout) { answer in
+            continuation.yield(answer)
+            continuation.finish()
+        }
+        guard let result = await answers.first(where: { _ in true }) else {
+            throw Problem(.hostUnavailable, "host \(host.id): its answer is not waited for any more")
         }
         do {
             return try TunnelReply(try result.get())
