@@ -96,7 +96,7 @@ struct MigrationTests {
         let folder = try TemporaryFolder()
         let ledger = try Sample.database(in: folder)
         try await ledger.pool.write { db in
-            try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('9: something new')")
+            try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('99: something new')")
         }
         let before = try await completeBytes(ledger, folder)
         for signer in [try Sample.noteSigner, nil] {
@@ -105,7 +105,7 @@ struct MigrationTests {
             }
             #expect(error?.code == .storeDamaged)
             #expect(
-                error?.reason.contains("newer version of daypass, which added \"9: something new\"") == true)
+                error?.reason.contains("newer version of daypass, which added \"99: something new\"") == true)
         }
         #expect(try folder.read("ledger.sqlite") == before)
     }

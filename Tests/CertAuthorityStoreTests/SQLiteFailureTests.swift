@@ -35,11 +35,11 @@ struct SQLiteFailureTests {
         let folder = try TemporaryFolder()
         let ledger = try Sample.database(in: folder)
         try await ledger.pool.write { db in
-            try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('9: something new')")
+            try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('99: something new')")
         }
         #expect(try await openingCode(ledger.path) == .storeDamaged)
         try await ledger.pool.write { db in
-            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '9:%'")
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '99:%'")
         }
         #expect(try await openingCode(ledger.path) == nil)
     }

@@ -140,11 +140,11 @@ import Testing
         var scene = try await Scene()
         scene.terms.timeout = .milliseconds(300)
         let receiver = try await WebhookReceiver([
-            .status(500), .hangUp, .silence, .status(404), .status(429), .status(200),
+            .status(500), .hangUp, .nonsense, .silence, .status(404), .status(429), .status(200),
         ])
         try await scene.delivering(to: try Self.webhook(receiver)) {
             try await scene.raise(3)
-            try await eventually("the first ones arrive") { receiver.posts.count >= 8 }
+            try await eventually("the first ones arrive") { receiver.posts.count >= 9 }
             try await receiver.stop()
             try await scene.raise(2)
             try await Task.sleep(for: .milliseconds(50))
@@ -248,6 +248,33 @@ import Testing
             }
         }
         #expect(try await scene.store.alertCount(from: 0, of: [.undelivered]) == 1)
+    }
+
+    @Test func withNobodyToTellItGoesOnUntilItIsEnded() async throws {
+        let scene = try await Scene()
+        let delivery = scene.delivery([])
+        try await delivery.prepare()
+        let hasEnded = Gate()
+        hasEnded.shut()
+        let task = Task {
+            await delivery.run()
+            await hasEnded.pass()
+        }
+        let first = await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await hasEnded.arrival()
+                return true
+            }
+            group.addTask {
+                try? await Task.sleep(for: .milliseconds(200))
+                task.cancel()
+                return false
+            }
+            return await group.next()
+        }
+        #expect(first == false)
+        hasEnded.open()
+        await task.value
     }
 
     @Test func aProcessThatDiedGoesOnBehindWhatWasDelivered() async throws {

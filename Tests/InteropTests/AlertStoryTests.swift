@@ -178,7 +178,7 @@
         private func checkAccess(_ scene: TunnelScene) throws {
             let access = try scene.admin.daypass(["who-can", "web1"]).orThrow("who-can").stdoutText
             #expect(access.contains("straight, by rule sre-enter: groups has sre"), "\(access)")
-            #expect(access.contains("    alice@example.com (keys)"), "\(access)")
+            #expect(access.contains("    - alice@example.com (keys)"), "\(access)")
             let own = try scene.alice.daypass(["who-can", "web1", "--format", "json"]).orThrow("who-can")
             let json = try JSONValue(parsing: Array(own.stdoutText.utf8.dropLast()), maximumBytes: 1 << 20)
             #expect(try HostAccessInfo(json: json).ways.map(\.rule) == ["sre-enter"])

@@ -67,6 +67,11 @@ public struct AlertDelivery: Service {
     }
 
     public func run() async {
+        // A service that ends takes the others with it.
+        guard !webhooks.isEmpty else {
+            try? await gracefulShutdown()
+            return
+        }
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 for webhook in webhooks { group.addTask { await deliver(to: webhook) } }

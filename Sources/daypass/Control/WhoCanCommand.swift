@@ -51,10 +51,7 @@ struct WhoCanCommand: AsyncParsableCommand {
         }
         for login in logins {
             lines += ["", login == "*" ? "any other account" : login.escapedForTerminal]
-            for way in access.ways where way.login == login {
-                lines.append("  \(words(way))")
-                lines += people(way.people)
-            }
+            for way in access.ways where way.login == login { lines += Self.lines(way) }
             for grant in access.grants where grant.login == login { lines.append("  \(words(grant))") }
         }
         if logins.isEmpty { lines += ["", "nobody may enter it"] }
@@ -72,24 +69,25 @@ struct WhoCanCommand: AsyncParsableCommand {
         return lines
     }
 
-    private static func words(_ way: HostAccessInfo.Way) -> String {
+    private static func lines(_ way: HostAccessInfo.Way) -> [String] {
         let rule =
-            "by rule \(way.rule.escapedForTerminal)\(way.mayUseSudo ? ", with sudo" : ""): \(way.condition.escapedForTerminal)"
-        guard let count = way.approvals else { return "straight, \(rule)" }
-        var text =
-            "on \(count == 1 ? "approval" : "\(count) approvals") by \((way.approvers ?? "").escapedForTerminal)"
-        if let longest = way.longestGrant { text += ", for \(spell(UInt64(max(longest, 0)))) at most" }
+            "by rule \(way.rule.escapedForTerminal)\(way.mayUseSudo ? ", with sudo" : ""): "
+            + way.condition.escapedForTerminal
+        guard let count = way.approvals else { return ["  straight, \(rule)"] + people(way.people) }
+        var terms = "by \((way.approvers ?? "").escapedForTerminal)"
+        if let longest = way.longestGrant { terms += ", for \(spell(UInt64(max(longest, 0)))) at most" }
         if let breakGlass = way.breakGlass {
-            text += ", or without in an emergency for \(breakGlass.escapedForTerminal)"
+            terms += "; in an emergency without, for \(breakGlass.escapedForTerminal)"
         }
-        return "\(text), \(rule)"
+        let what = count == 1 ? "approval" : "\(count) approvals"
+        return ["  on \(what), \(rule)", "    \(what) \(terms)"] + people(way.people)
     }
 
     private static func people(_ people: [HostAccessInfo.Somebody]) -> [String] {
         people.isEmpty
-            ? ["    nobody who is known here"]
+            ? ["    - nobody who is known here"]
             : people.map { somebody in
-                "    \(somebody.identity.escapedForTerminal) (\(somebody.knownBy.map(\.escapedForTerminal).joined(separator: ", ")))"
+                "    - \(somebody.identity.escapedForTerminal) (\(somebody.knownBy.map(\.escapedForTerminal).joined(separator: ", ")))"
             }
     }
 

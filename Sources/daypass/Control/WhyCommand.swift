@@ -180,8 +180,8 @@ extension ChainInfo.Step {
         case .review: return "\(who) reviewed request \(request)\(reason)"
         case .decision:
             return
-                "the policy answered \(who): \(fact("verdict")), \(fact("login")) on \(fact("host"))\(after(", rule ", "rule"))"
-                + (request.isEmpty ? "" : ", by request \(request)") + from
+                "the policy answered \(who)\(from): \(fact("verdict")), \(fact("login")) on \(fact("host"))"
+                + after(", rule ", "rule") + (request.isEmpty ? "" : ", by request \(request)")
         case .certificate:
             return
                 "certificate \(fact("serial")) for \(fact("principals")), \(fact("validFrom")) to \(fact("validUntil")), key \(fact("key"))"

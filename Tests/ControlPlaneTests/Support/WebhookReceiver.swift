@@ -29,6 +29,8 @@ final class WebhookReceiver: Sendable {
         case silence
         /// Closes the connection without a word.
         case hangUp
+        /// Says something that is no HTTP.
+        case nonsense
         /// Begins an answer with status 200, whose body never ends.
         case endless
     }
@@ -134,6 +136,10 @@ private final class Handler: ChannelInboundHandler {
         case .redirect(let target): send(context, 307, ["content-length": "0", "location": target])
         case .silence: break
         case .hangUp: context.close(promise: nil)
+        case .nonsense:
+            // Beneath what makes HTTP of answers.
+            let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+            encoder?.writeAndFlush(NIOAny(ByteBuffer(string: "220 mail.example ESMTP\r\n")), promise: nil)
         case .endless:
             let head = HTTPResponseHead(
                 version: .http1_1, status: .ok, headers: ["transfer-encoding": "chunked"])
