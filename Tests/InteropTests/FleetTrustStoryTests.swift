@@ -26,6 +26,17 @@
             let key = try scene.certify("web1")
             #expect(try host.login(key).succeeded, "\(host.logs)")
 
+            // Who enters which account, from afar.
+            let shut = try scene.admin.daypass(["hosts", "principals", "web1", "deploy="]).orThrow(
+                "principals")
+            #expect(shut.stdoutText.contains("web1: no certificate may enter deploy"), "\(shut)")
+            #expect(try !host.login(key).succeeded)
+            try scene.admin.daypass(["hosts", "principals", "web1", "deploy=deploy@web1,x"]).orThrow(
+                "principals")
+            #expect(try host.login(key).succeeded, "\(host.logs)")
+            let unknown = try scene.admin.daypass(["hosts", "principals", "web1", "nobody-here=x"])
+            #expect(unknown.status == 1 && unknown.stderrText.contains("no such account"), "\(unknown)")
+
             // A CA's change: both, then the new one alone.
             let next = try scene.makeKey("next_ca")
             let other = try scene.certify(by: next, principal: "deploy@web1")
