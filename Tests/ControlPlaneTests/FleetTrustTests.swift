@@ -100,7 +100,7 @@ import Testing
         (#"{"format":1,"version":1,"authorities":["K","K"]}"#, "is there twice"),
         (#"{"format":1,"version":1,"authorities":["ssh-rsa AAAA"]}"#, "authorities: "),
         (#"{"format":1,"version":1,"authorities":["K"],"more":1}"#, "1 members that are not known"),
-        (#"{"format":1,"version":1,"version":2,"authorities":["K"]}"#, "version"),
+        (#"{"format":1,"version":1,"version":2,"authorities":["K"]}"#, "a member twice"),
         ("[]", "an object expected"), ("", ""),
     ])
     func aStatementIsReadStrictly(text: String, reason: String) throws {
@@ -163,9 +163,18 @@ import Testing
                         ).value))
             }
             #expect(try await state()?.reason == "it is not connected")
-            var tunnel = try await TestTunnel.open(plane, host)
+            // It comes before the answer to the introduction.
+            var tunnel = try await TestTunnel(asking: plane, token: try host.token(plane))
+            try await tunnel.passHead()
+            try await tunnel.say(
+                .request(
+                    id: .number(0), method: Tunnel.setClientID,
+                    params: .object([.init("clientId", .string(host.host.clientID))])))
             try await answer(
                 &tunnel, false, "statement: by SHA256:x, which is no root key of this host's fleet")
+            guard case .result = try await tunnel.hear() else {
+                throw UnexpectedOutcome(what: "not introduced")
+            }
             try await eventually { try await state()?.state == .refused }
             #expect(try await state()?.reason?.contains("no root key") == true)
             // A newer one, to whom is connected.

@@ -26,6 +26,17 @@
             let key = try scene.certify("web1")
             #expect(try host.login(key).succeeded, "\(host.logs)")
 
+            // Who enters which account, from afar.
+            let shut = try scene.admin.daypass(["hosts", "principals", "web1", "deploy="]).orThrow(
+                "principals")
+            #expect(shut.stdoutText.contains("web1: no certificate may enter deploy"), "\(shut)")
+            #expect(try !host.login(key).succeeded)
+            try scene.admin.daypass(["hosts", "principals", "web1", "deploy=deploy@web1,x"]).orThrow(
+                "principals")
+            #expect(try host.login(key).succeeded, "\(host.logs)")
+            let unknown = try scene.admin.daypass(["hosts", "principals", "web1", "nobody-here=x"])
+            #expect(unknown.status == 1 && unknown.stderrText.contains("no such account"), "\(unknown)")
+
             // A CA's change: both, then the new one alone.
             let next = try scene.makeKey("next_ca")
             let other = try scene.certify(by: next, principal: "deploy@web1")
@@ -105,6 +116,63 @@
                 ])
             #expect(joined.status == 1 && joined.stderrText.contains("is expected"), "\(joined)")
             #expect(!folder.contains("agent.yaml") && !folder.contains("etc/fleet_root"))
+        }
+    }
+
+    extension FleetTrustStoryTests {
+        @Test func theRootsKeyMayBeEncryptedOrInAnAgentAndSSHKeygenVerifiesWhatItSigns() throws {
+            let scene = try FleetTrustScene()
+            let folder = scene.admin.folder
+            let passphrase = try folder.write("correct horse\n", to: "passphrase", mode: 0o600)
+            let key = folder.path("encrypted")
+            let made = try scene.admin.daypass(["fleet", "init", key, "--passphrase-file", passphrase])
+                .orThrow(
+                    "fleet init")
+            #expect(made.stdoutText.contains("root  SHA256:"), "\(made)")
+            #expect(try folder.mode(of: "encrypted") == 0o600)
+            #expect(try !Tool.run("ssh-keygen", ["-y", "-P", "", "-f", key]).succeeded)
+            #expect(try Tool.run("ssh-keygen", ["-y", "-P", "correct horse", "-f", key]).succeeded)
+            let again = try scene.admin.daypass(["fleet", "init", key, "--no-passphrase"])
+            #expect(again.status == 1 && again.stderrText.contains("is there already"), "\(again)")
+
+            // Nothing is signed or sent by looking.
+            let dry = try scene.admin.daypass([
+                "fleet", "trust", "--key", scene.root, "--ca", scene.ownCA, "--dry-run",
+            ]).orThrow("dry run")
+            #expect(dry.stderrText.contains("the first, for 0 hosts"), "\(dry)")
+            let none = try scene.admin.daypass(["fleet", "show"]).orThrow("show")
+            #expect(none.stdoutText.contains("there is no statement yet"), "\(none)")
+
+            // By a key that an ssh-agent holds.
+            let agent = try PrivateAgent()
+            let environment = ["SSH_AUTH_SOCK": agent.socket]
+            try Tool.run("ssh-add", ["-q", scene.root], environment: Tool.environment(adding: environment))
+                .orThrow(
+                    "ssh-add")
+            try scene.admin.daypass(
+                ["fleet", "trust", "--key", "\(scene.root).pub", "--ca", scene.ownCA, "--yes"],
+                environment: environment
+            ).orThrow("fleet trust")
+            let shown = try scene.admin.daypass(["fleet", "show", "--format", "json"]).orThrow("show")
+            let json = try JSONValue(parsing: Array(shown.stdoutText.utf8), maximumBytes: 1 << 20)
+            let signature = try folder.write(try #require(json["signature"]?.string), to: "statement.sig")
+            let statement = try #require(json["statement"]?.string)
+            let checked = try Tool.run(
+                "ssh-keygen", ["-Y", "check-novalidate", "-n", "daypass-fleet", "-s", signature],
+                stdin: Array(statement.utf8))
+            let fingerprint = try scene.rootFingerprint
+            #expect(checked.succeeded && checked.stdoutText.contains(fingerprint), "\(checked)")
+
+            // The passphrase opens the other key, which is not the root.
+            let other = try scene.admin.daypass([
+                "fleet", "trust", "--key", key, "--passphrase-file", passphrase, "--ca", scene.ownCA, "--yes",
+            ])
+            #expect(other.status == 1 && other.stderrText.contains("and the fleet's root is"), "\(other)")
+            let older = try scene.admin.daypass([
+                "fleet", "trust", "--key", scene.root, "--ca", scene.ownCA, "--statement-version", "1",
+                "--yes",
+            ])
+            #expect(older.status == 1 && older.stderrText.contains("has 1 already"), "\(older)")
         }
     }
 

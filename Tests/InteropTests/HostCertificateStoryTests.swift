@@ -104,6 +104,15 @@
             try web1.run(["host-certificate", "install", file, "--removed", "web1.example.com"]).orThrow(
                 "install")
             #expect(web1.hostCertificate != first)
+            // Trust that is installed anew leaves it where it is.
+            let kept = web1.hostCertificate
+            try web1.run([
+                "trust", "install", "--ca-keys", scene.ownCA, "--no-session-hook", "--host-id", "web1",
+                "--account", FleetHost.account, "--no-forwarding",
+            ]).orThrow("trust install")
+            #expect(web1.hostCertificate == kept)
+            let verified = try web1.run(["trust", "verify"])
+            #expect(verified.succeeded, "\(verified)")
         }
     }
 

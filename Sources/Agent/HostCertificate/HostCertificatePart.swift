@@ -12,7 +12,7 @@ public final class HostCertificatePart: ServicePart {
     /// Seconds between two looks while all is well: a key of sshd's may be another one by then.
     static let intervalSeconds: UInt64 = 300
     /// Seconds until what failed is tried again: at first, and at most.
-    static let pauses: (first: UInt64, longest: UInt64) = (10, 600)
+    static let pauses: (first: UInt64, longest: UInt64) = (10, 3_600)
 
     private enum Step {
         case idle, looking, asked, installing
@@ -136,8 +136,8 @@ public final class HostCertificatePart: ServicePart {
         try SystemFiles().replace(
             layout.nextHostCertificate,
             FileContent(Array((text + "\n").utf8), owner.attributes(mode: 0o600)))
-        // Names as an argument each: whoever reads them refuses what is no name.
-        let removed = answer.removed.flatMap { ["--removed", $0] }
+        // Each in one argument with its option: whatever a name is, it is no option of its own.
+        let removed = answer.removed.map { "--removed=\($0)" }
         try start(
             ["host-certificate", "install", layout.nextHostCertificate, "--format", "json"] + removed,
             .installing)

@@ -13,6 +13,8 @@ struct TrustInstallation {
     let configuration: SshdConfiguration
     let own: OwnLines
     let lines: [(keyword: String, value: String)]
+    /// The installed certificate stays.
+    private let keepsHostCertificate: Bool
     let conflicts: TrustConflicts
     let recorded: TrustRecord?
     var record: TrustRecord
@@ -34,9 +36,15 @@ struct TrustInstallation {
         configuration = try SshdConfiguration(reading: sshd.configuration, from: files)
         effective = try sshd.settings(for: nil)
         own = try OwnLines(configuration)
-        lines = TrustPlanner.lines(settings, layout)
-        conflicts = try TrustConflicts(configuration, own, settings, layout, lines)
         recorded = try TrustRecord.read(files, layout)
+        // Whoever installs trust anew and says nothing of it does not mean to take the host's certificate away.
+        let isInstalled = try files.kind(layout.hostCertificate) == .file
+        keepsHostCertificate =
+            isInstalled && settings.hostIdentity == nil && recorded?[layout.hostCertificate] != nil
+        lines =
+            TrustPlanner.lines(settings, layout)
+            + (keepsHostCertificate ? [("HostCertificate", layout.hostCertificate)] : [])
+        conflicts = try TrustConflicts(configuration, own, settings, layout, lines)
         record = recorded ?? TrustRecord()
     }
 
@@ -54,6 +62,7 @@ struct TrustInstallation {
             try wantWhole(
                 layout.hostCertificate, try text(of: certificate), "the certificate of the host key")
         }
+        if keepsHostCertificate { wanted.insert(layout.hostCertificate) }
         try wantPrincipals()
         try noteOnlineCheck()
         if settings.keyFiles.isEmpty,

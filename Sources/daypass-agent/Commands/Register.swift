@@ -245,13 +245,15 @@ struct RegisterCommand: ParsableCommand {
         }
         for pinned in all {
             for key in pinned.keys {
-                Terminal.note("pinned the \(pinned.what) \(key.fingerprint) in \(pinned.path.escapedForTerminal)")
+                Terminal.note(
+                    "pinned the \(pinned.what) \(key.fingerprint) in \(pinned.path.escapedForTerminal)")
             }
         }
         if server != nil, roots.isEmpty, try files.kind(layout.fleetRoot) == nil {
             Terminal.complain(
                 "warning",
-                "the server names no root of the fleet: no change of the trusted CAs is taken until \(layout.fleetRoot.escapedForTerminal) is there"
+                "the server names no root of the fleet: no change of the trusted CAs is taken until "
+                    + "\(layout.fleetRoot.escapedForTerminal) is there"
             )
         }
     }

@@ -55,7 +55,8 @@ struct StartCommand: ParsableCommand {
     }
 
     /// What the fleet's first statement installs on a host that has joined a Daypass server.
-    private func firstTrust(_ settings: AgentConfiguration, _ name: String) throws(AgentError) -> FirstTrust? {
+    private func firstTrust(_ settings: AgentConfiguration, _ name: String) throws(AgentError) -> FirstTrust?
+    {
         guard try settings.dialect() == .daypass else { return nil }
         // organisation:host:ssh, and the host as the server's policies call it.
         let parts = try settings.clientIdentity().split(separator: ":")

@@ -97,7 +97,10 @@ struct KeysRemove: AsyncParsableCommand {
 struct Hosts: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell the control plane which hosts there are (administrators).",
-        subcommands: [HostsList.self, HostsAdd.self, HostsRemove.self, HostsJoinToken.self, HostsStatus.self])
+        subcommands: [
+            HostsList.self, HostsAdd.self, HostsRemove.self, HostsJoinToken.self, HostsStatus.self,
+            HostsPrincipals.self,
+        ])
 }
 
 struct HostsList: AsyncParsableCommand {
