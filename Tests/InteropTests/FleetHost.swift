@@ -84,7 +84,7 @@
                     ] + (takesGrants ? ["--grants"] : [])
                 ).orThrow("trust install")
             }
-            sshd = try begin([system.path("bin/sshd"), "-D", "-e", "-f", "/etc/ssh/sshd_config"], "sshd.log")
+            try startSSHD()
             try startAgent()
         }
 
@@ -106,6 +106,22 @@
             agent = nil
         }
 
+        /// Ends the agent as a machine that has no memory left does.
+        func killAgent() { Self.kill(&agent) }
+
+        func startSSHD() throws {
+            sshd = try begin([system.path("bin/sshd"), "-D", "-e", "-f", "/etc/ssh/sshd_config"], "sshd.log")
+        }
+
+        /// Ends the sshd that listens; sessions go on.
+        func killSSHD() { Self.kill(&sshd) }
+
+        private static func kill(_ process: inout ChildProcess?) {
+            process?.signal(SIGKILL)
+            _ = process?.wait(for: .seconds(60))
+            process = nil
+        }
+
         private var options: [String] {
             [
                 "--sshd-binary", system.path("bin/sshd"), "--state-folder", system.path("state"),
@@ -113,11 +129,16 @@
             ]
         }
 
+        /// Runs a program on the host.
+        func inHost(_ command: [String]) throws -> ToolResult {
+            let all = inside(command)
+            return try Tool.run(all[0], Array(all.dropFirst()))
+        }
+
         /// Runs one of the agent's commands on the host.
         func run(_ arguments: [String], options isWithOptions: Bool = true) throws -> ToolResult {
-            let all = inside(
+            try inHost(
                 [try BuiltProduct.path("daypass-agent")] + arguments + (isWithOptions ? options : []))
-            return try Tool.run(all[0], Array(all.dropFirst()))
         }
 
         private func inside(_ command: [String]) -> [String] {

@@ -81,6 +81,12 @@ final class PrivateControlPlane {
     /// Ends it and its signer.
     func stop() { process?.stop() }
 
+    /// Ends the server alone, as a machine that has no memory left does.
+    func kill() {
+        process?.signal(SIGKILL)
+        _ = process?.wait(for: Self.startTimeout)
+    }
+
     /// Asks it to end, as systemd does.
     func terminate() -> ProcessEnd? {
         process?.signal(SIGTERM)

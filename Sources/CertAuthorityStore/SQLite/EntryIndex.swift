@@ -43,7 +43,7 @@ enum EntryIndex {
             switch LogEntry.kind(of: bytes) {
             case .hostEvent, .decision, .request, .approval, .login, .alert:
                 try add(try LogEntry(encoded: bytes), at: Int64(bitPattern: index), db)
-            case .issuance, .refusal, .revocation, .authority, .recovery, .change, nil: break
+            case .issuance, .refusal, .revocation, .authority, .recovery, .change, .fleetTrust, nil: break
             }
             return true
         }
