@@ -12,6 +12,7 @@ import Hummingbird
 import Logging
 import SSHWire
 import ServiceLifecycle
+import TransparencyLog
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -86,6 +87,7 @@ struct Serve: AsyncParsableCommand {
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
             GrantSweep(authority),
+            WitnessService(hub, source: ledger, logKey: try opened.logVerifier().vkey),
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(

@@ -59,6 +59,7 @@ public struct Plane: Sendable {
         addIdentities(v1)
         addFleet(v1)
         addFleetTrust(v1)
+        addWitnesses(v1)
         addRequests(v1)
         addReviews(v1)
         return router

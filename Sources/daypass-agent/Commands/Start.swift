@@ -28,11 +28,11 @@ struct StartCommand: ParsableCommand {
         let read = { () throws(AgentError) in try configuration.load(tunnel.layer) }
         let first = try read()
         let name = try first.hostName() ?? hostName()
-        var provisioning = service.host.provisioning
-        provisioning.firstTrust = try firstTrust(first, name)
+        var host = service.host.provisioning
+        host.name = name
+        host.firstTrust = try firstTrust(first, name)
         let part = try TunnelPart(
-            operations: ProvisionedHost(
-                Provisioner(provisioning), agentVersion: agentVersion, hostName: name),
+            operations: ProvisionedHost(Provisioner(host), agentVersion: agentVersion, hostName: name),
             say: Terminal.note,
             debug: configuration.debug
         ) { () throws(AgentError) in try read().tunnelSettings(machine: hostName()) }

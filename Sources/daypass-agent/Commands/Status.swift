@@ -19,6 +19,8 @@ struct StatusCommand: ParsableCommand {
     var runtimeFolder = "/run/daypass"
     @Option(help: ArgumentHelp("What sshd reads of ours.", valueName: "folder"))
     var configFolder = "/etc/daypass"
+    @Option(help: ArgumentHelp("Where the agent keeps what it knows.", valueName: "folder"))
+    var stateFolder = "/var/lib/daypass"
     @Flag(help: "Leaves the network out.") var offline = false
     @Option(help: ArgumentHelp("How it answers.", valueName: "text|json")) var format = OutputFormat.text
 
@@ -72,6 +74,16 @@ struct StatusCommand: ParsableCommand {
                 throw AgentError(.notFound, "no agent runs", hint: "systemctl start daypass-agent-tunnel")
             }
             return ((), "its socket is there")
+        }
+        check("log", &checks) { () throws(AgentError) in
+            let layout = HostLayout(state: absolutePath(stateFolder))
+            guard let standing = try HostWitness(layout, name: hostName()).standing() else {
+                return ((), "not seen yet")
+            }
+            if let refusal = standing.refusal {
+                throw AgentError(.damaged, "\(standing.origin) was rewritten or cut: \(refusal)")
+            }
+            return ((), "\(standing.size) entries of \(standing.origin) seen and cosigned by \(standing.key)")
         }
         show(checks)
         if checks.contains(where: { $0.found == nil }) { throw ExitCode(ExitStatus.failed) }
