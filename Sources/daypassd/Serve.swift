@@ -94,6 +94,7 @@ struct Serve: AsyncParsableCommand {
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
             GrantSweep(authority), HostWatch(hub), delivery,
+            WitnessService(hub, source: ledger, logKey: try opened.logVerifier().vkey),
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(
