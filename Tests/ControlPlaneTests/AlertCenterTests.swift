@@ -149,6 +149,22 @@ import Testing
         #expect((2...6).contains(count), "\(count)")
     }
 
+    @Test func aHostThatSawAnotherLogIsToldOnceHoweverItsWordsChange() async throws {
+        let center = try await center()
+        var all: [Alert] = []
+        for size in 10..<15 {
+            center.heardOfLog(
+                from: "web1", refusal: "\(size) entries\u{0}\n" + String(repeating: "é", count: 2_000))
+            all += try await center.sweep([sign(seen: now)])
+            parts.clock.advance(seconds: 61)
+        }
+        #expect(events(all) == [.logRefused])
+        #expect(all.first?.sentence.hasPrefix("web1 saw another log than this one: 10 entries") == true)
+        center.heardOfLog(from: "web1", refusal: nil)
+        #expect(events(try await center.sweep([sign(seen: now)])) == [.logCosigned])
+        #expect(try await center.sweep([sign(seen: now)]).isEmpty)
+    }
+
     @Test func whatCannotBeRecordedIsToldOnceItCan() async throws {
         let center = try await center()
         parts.clock.advance(seconds: 600)

@@ -180,7 +180,12 @@ import TransparencyLog
                 let standing = try #require(plane.hub.witnessBoard.standings["web1"])
                 #expect(standing.refusal == "rewritten" && standing.size == 7)
                 let metrics = plane.hub.metrics.text(gauges: [])
-                #expect(metrics.contains(#"daypass_alerts_total{match="log-refused"} 1"#))
+                #expect(metrics.contains(#"daypass_alerts_total{event="log-refused"} 1"#))
+                await HostWatch(plane.hub).sweep()
+                let alert = try #require(
+                    try await plane.parts.alerts.store.alerts(from: 0, limit: 9).first { $0.host == "web1" })
+                #expect(alert.event == .logRefused)
+                #expect(alert.sentence == "web1 saw another log than this one: rewritten")
             }
         }
     }

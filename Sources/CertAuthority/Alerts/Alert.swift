@@ -35,11 +35,14 @@ public struct Alert: Sendable, Hashable {
             sentence = Self.sentence(record, event)
         case .alert(let record):
             host = record.host.string
-            let amount = String(record.amount)
+            let amount: (Field, String) =
+                switch record.subject {
+                case .hostSilent, .clockOff: (.seconds, String(record.amount))
+                case .undelivered: (.count, String(record.amount))
+                case .test, .logRefused: (.seconds, "")
+                }
             fields = Self.known([
-                record.subject == .undelivered
-                    ? (.count, amount) : (.seconds, record.subject == .test ? "" : amount),
-                (.who, record.subject == .test ? entry.requester.text.string : ""),
+                amount, (.who, record.subject == .test ? entry.requester.text.string : ""),
                 (.reason, record.detail.string),
             ])
             sentence = Self.sentence(record, entry.requester)
@@ -126,6 +129,9 @@ public struct Alert: Sendable, Hashable {
             return record.isPresent
                 ? "\(host): the clock is \(spell(record.amount)) off\(detail)"
                 : "\(host): the clock is right again\(detail)"
+        case .logRefused:
+            return record.isPresent
+                ? "\(host) saw another log than this one\(detail)" : "\(host) cosigns the log again\(detail)"
         case .undelivered: return "\(record.amount) alerts were not delivered\(detail)"
         case .test: return "a test by \(requester.description.escapedForTerminal)"
         }

@@ -39,6 +39,8 @@ public final class AlertCenter: Sendable {
         var clocks: [String: Int64] = [:]
         /// Since when a host's records have been refused, in seconds since 1970.
         var refused: [String: UInt64] = [:]
+        /// Why a host does not cosign the log; nil for one that did.
+        var logRefusals: [String: String?] = [:]
     }
 
     public let store: any AlertStore
@@ -88,6 +90,13 @@ public final class AlertCenter: Sendable {
                 state.refused[host] = now
             }
         }
+    }
+
+    /// Hears whether a host cosigned the log, or why it did not because it saw another one.
+    public func heardOfLog(from host: String, refusal: String?) {
+        // A host's own words: an entry takes no control characters, and not any length.
+        let words = refusal?.escapedForTerminal.cut(AlertRecord.maximumDetailBytes)
+        state.withLock { $0.logRefusals[host] = .some(words) }
     }
 
     // MARK: What comes of it
@@ -156,6 +165,7 @@ public final class AlertCenter: Sendable {
             for sign in signs {
                 if let change = silence(sign, state, at: now) { changes.append(change) }
                 if let change = clock(of: sign.host, state, at: now) { changes.append(change) }
+                if let change = log(of: sign.host, state, at: now) { changes.append(change) }
             }
             // Of a host whose agent was removed nothing comes any more.
             for (key, condition) in state.open where !known.contains(key.host) {
@@ -163,6 +173,7 @@ public final class AlertCenter: Sendable {
             }
             state.clocks = state.clocks.filter { known.contains($0.key) }
             state.refused = state.refused.filter { known.contains($0.key) }
+            state.logRefusals = state.logRefusals.filter { known.contains($0.key) }
             state.ended = state.ended.filter { now < $0.value.addingClamped(Self.quietSeconds) }
             return changes
         }
@@ -206,6 +217,15 @@ public final class AlertCenter: Sendable {
                 offset > 0 ? "it is ahead" : "it is behind")
         }
         return state.open[key].map { key.over(since: $0.since, amount: offset.magnitude, "") }
+    }
+
+    private func log(of host: String, _ state: State, at now: UInt64) -> AlertRecord? {
+        guard let refusal = state.logRefusals[host] else { return nil }
+        let key = Key(host: host, subject: .logRefused)
+        guard let refusal else { return state.open[key].map { key.over(since: $0.since, amount: 0, "") } }
+        // Once, however the reason changes: each entry makes another checkpoint, which is refused again.
+        guard state.open[key] == nil, mayBegin(key, state, at: now) else { return nil }
+        return key.begun(since: now * 1_000, amount: 0, refusal)
     }
 
     private func mayBegin(_ key: Key, _ state: State, at now: UInt64) -> Bool {

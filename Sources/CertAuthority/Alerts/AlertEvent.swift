@@ -27,6 +27,10 @@ public enum AlertEvent: String, Sendable, Hashable, CaseIterable {
     case clockOff = "clock-off"
     /// A clock that was off is right again.
     case clockRight = "clock-right"
+    /// A host does not cosign the log's checkpoint: it saw another log.
+    case logRefused = "log-refused"
+    /// A host that refused the log cosigns it again.
+    case logCosigned = "log-cosigned"
     /// Somebody took access without approval, as the policy lets them in an emergency.
     case breakGlass = "break-glass"
     /// Alerts that a webhook never got.
@@ -35,7 +39,7 @@ public enum AlertEvent: String, Sendable, Hashable, CaseIterable {
     case test
 
     /// True for what says that something is over.
-    public var isAllClear: Bool { self == .hostBack || self == .clockRight }
+    public var isAllClear: Bool { self == .hostBack || self == .clockRight || self == .logCosigned }
 }
 
 extension AlertEvent {
@@ -49,6 +53,7 @@ extension AlertEvent {
             switch record.subject {
             case .hostSilent: self = record.isPresent ? .hostSilent : .hostBack
             case .clockOff: self = record.isPresent ? .clockOff : .clockRight
+            case .logRefused: self = record.isPresent ? .logRefused : .logCosigned
             case .undelivered: self = .undelivered
             case .test: self = .test
             }

@@ -17,19 +17,27 @@ public struct AlertRecord: Sendable, Hashable {
         case undelivered = 3
         /// An administrator tries whether alerts arrive.
         case test = 4
+        /// A host saw a log that this one does not go on from: it was rewritten, or cut.
+        case logRefused = 5
 
-        /// In a word or two: "host silent", "clock off", "undelivered" or "test".
+        /// In a word or two: "host silent", "clock off", "undelivered", "test" or "log refused".
         public var name: String {
             switch self {
             case .hostSilent: "host silent"
             case .clockOff: "clock off"
             case .undelivered: "undelivered"
             case .test: "test"
+            case .logRefused: "log refused"
             }
         }
 
         /// Whether it lasts until another entry says that it is over.
-        public var isLasting: Bool { self == .hostSilent || self == .clockOff }
+        public var isLasting: Bool {
+            switch self {
+            case .hostSilent, .clockOff, .logRefused: true
+            case .undelivered, .test: false
+            }
+        }
     }
 
     public let subject: Subject

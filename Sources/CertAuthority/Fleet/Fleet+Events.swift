@@ -173,7 +173,7 @@ extension HostEventRecord {
 
 extension String {
     /// As many whole characters as fit: a report is not refused for a text that is too long.
-    fileprivate func cut(_ maximumBytes: Int) -> String {
+    func cut(_ maximumBytes: Int) -> String {
         guard utf8.count > maximumBytes else { return self }
         var text = Substring(self)
         while text.utf8.count > maximumBytes { text = text.dropLast() }

@@ -36,7 +36,7 @@ enum EntryIndex {
             ])
     }
 
-    /// Indexes all that a database of an earlier version has: a million entries take some seconds, once.
+    /// Indexes all that a database of an earlier version has, once.
     static func build(_ db: Database) throws {
         try db.forEachEntry(from: 0) { index, bytes in
             // Most are issuances, which are found otherwise.

@@ -43,7 +43,8 @@ public struct HostWatch: Service {
         guard let center = hub.alerts else { return }
         do {
             for alert in try await center.sweep(hub.hostSigns) {
-                hub.metrics.countAlert(alert.event.rawValue)
+                // Those about the log were counted when the host refused.
+                if alert.event != .logRefused { hub.metrics.countAlert(alert.event.rawValue) }
                 hub.logger.log(
                     level: alert.event.isAllClear ? .notice : .warning, "alert",
                     metadata: [

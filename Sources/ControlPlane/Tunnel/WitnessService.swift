@@ -92,6 +92,7 @@ public struct WitnessService: Service {
                 let verifier = try NoteVerifier(vkey: key, verify: isValidEd25519)
                 let cosigned = try SignedNote(text: note.unverifiedText, signatures: [signature])
                 _ = try cosigned.verified(by: [verifier])
+                hub.alerts?.heardOfLog(from: host, refusal: nil)
                 return board.cosigned(host, key, signature, size: size, at: hub.fleet.now)
             } catch let problem as Problem {
                 // It went away, or did not answer: it is asked again.
@@ -107,6 +108,7 @@ public struct WitnessService: Service {
     private func refused(_ host: String, _ report: WitnessReport?, _ reason: String) {
         let isNew = hub.witnessBoard.standings[host]?.refusal != reason
         hub.witnessBoard.refused(host, report, reason, at: hub.fleet.now)
+        if report?.isRefusal == true { hub.alerts?.heardOfLog(from: host, refusal: reason) }
         guard isNew else { return }
         hub.metrics.countAlert(report?.isRefusal == true ? "log-refused" : "witness-failed")
         hub.logger.log(
