@@ -64,7 +64,7 @@
             try await scene.wait("its session is over") { !sessions[2].isRunning }
             #expect(away.gives(other) && untouched.isRunning)
             try await scene.wait("every host has said so") {
-                try scene.shown(request.id).delivery.allSatisfy { $0.state == .removed }
+                try scene.shown(request.id).delivery.map(\.state) == [.removed, .removed, .removed]
             }
             // What happened while it was away has come too.
             try await scene.wait("all records have come") {

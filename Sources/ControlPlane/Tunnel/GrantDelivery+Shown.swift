@@ -12,41 +12,55 @@ extension GrantDelivery {
     /// never granted.
     func deliveries(of request: GrantRequest) -> [HostDelivery] {
         guard let window = request.window else { return [] }
-        let enrolled = hub.fleet.hostIDs
-        let isLive = request.status(at: authority.now) == .approved
+        let (enrolled, now) = (hub.fleet.hostIDs, authority.now)
+        let isLive = request.status(at: now) == .approved
         return book.withLock { book in
-            request.hosts.compactMap { host in
-                guard enrolled.contains(host) else {
+            request.hosts.compactMap { id in
+                guard enrolled.contains(id) else {
                     return isLive
-                        ? HostDelivery(host: host, state: .unmanaged, reason: "no agent of it has joined")
-                        : nil
+                        ? HostDelivery(host: id, state: .unmanaged, reason: "no agent of it has joined") : nil
                 }
-                let isThere = book.hosts[host]?.link?.isOpen == true
-                let item = book.hosts[host]?.items[request.id]
-                guard isLive else { return item.map { Self.ended(host, $0, window, isThere: isThere) } }
-                guard let item, item.state != .pending || isThere else {
-                    return HostDelivery(
-                        host: host, state: .pending,
-                        reason: isThere ? "it is on its way" : "the host is not connected")
-                }
-                return HostDelivery(host: host, state: item.state, reason: item.reason)
+                let host = book.hosts[id] ?? DeliveryBook.Host()
+                let item = host.items[request.id]
+                return isLive
+                    ? Self.live(id, host, item) : Self.ended(id, host, item, isEarly: now < window.until)
             }
         }
     }
 
-    private static func ended(
-        _ host: String, _ item: DeliveryBook.Item, _ window: GrantRequest.Window, isThere: Bool
+    private static func live(
+        _ id: String, _ host: DeliveryBook.Host, _ item: DeliveryBook.Item?
     ) -> HostDelivery {
-        switch item.state {
-        case .removed, .refused: HostDelivery(host: host, state: item.state, reason: item.reason)
-        case .pending, .delivered, .removing, .unmanaged:
-            HostDelivery(
-                host: host, state: .removing,
+        let isThere = host.link?.isOpen == true
+        guard let item, item.state != .pending || isThere else {
+            return HostDelivery(
+                host: id, state: .pending, reason: isThere ? "it is on its way" : notConnected)
+        }
+        return HostDelivery(host: id, state: item.state, reason: item.reason)
+    }
+
+    /// - Parameter isEarly: whether the host's own clock does not end it yet.
+    /// - Returns: nil where nothing is known: the host's own clock has ended it.
+    private static func ended(
+        _ id: String, _ host: DeliveryBook.Host, _ item: DeliveryBook.Item?, isEarly: Bool
+    ) -> HostDelivery? {
+        let isThere = host.link?.isOpen == true
+        switch item?.state {
+        case .removed, .refused:
+            return item.map { HostDelivery(host: id, state: $0.state, reason: $0.reason) }
+        // It has said what it has, and this is not there.
+        case nil where isThere && host.isCompared: return HostDelivery(host: id, state: .removed)
+        case nil where !isEarly: return nil
+        default:
+            return HostDelivery(
+                host: id, state: .removing,
                 reason: isThere
-                    ? item.reason
-                    : "the host is not connected; by its own clock it ends at \(window.until)")
+                    ? item?.reason : "\(notConnected); its own clock ends the grant when its time is up"
+            )
         }
     }
+
+    private static let notConnected = "the host is not connected"
 
     /// Waits until every host of a request that is connected has answered once, at most for a time.
     func settle(_ id: String, within limit: Duration) async {
