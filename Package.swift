@@ -225,7 +225,9 @@ let package = Package(
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(
             name: "Agent",
-            dependencies: ["CLibYAML", "CLinux", "COpenSSLTLS", "ControlProtocol", "SSHWire"]),
+            dependencies: [
+                "CLibYAML", "CLinux", "COpenSSLTLS", "ControlProtocol", "SSHWire", "TransparencyLog",
+            ]),
         .executableTarget(
             name: "daypass-agent",
             dependencies: [
@@ -235,7 +237,8 @@ let package = Package(
         // No dependency at all: sshd starts it at every login.
         .executableTarget(name: "daypass-session"),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport"]),
+            name: "AgentTests",
+            dependencies: ["Agent", "ControlProtocol", "SSHWire", "TestSupport", "TransparencyLog"]),
         // Changes trust or grants on a test's own host, where one operation fails or the process dies.
         .executableTarget(
             name: "TrustFaultProbe", dependencies: ["Agent", "ControlProtocol", "SSHWire"],

@@ -12,6 +12,7 @@ import Hummingbird
 import Logging
 import SSHWire
 import ServiceLifecycle
+import TransparencyLog
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -85,6 +86,7 @@ struct Serve: AsyncParsableCommand {
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
             GrantSweep(authority), grants,
+            WitnessService(hub, source: ledger, logKey: try opened.logVerifier().vkey),
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(

@@ -11,7 +11,7 @@ import SSHWire
 public struct HostLock: ~Copyable {
     /// What is held: trust and grants don't wait for each other, since a change of trust proves itself for a minute.
     public enum Subject: String, Sendable {
-        case trust, grants, fleet
+        case trust, grants, fleet, witness
     }
 
     private let file: Descriptor

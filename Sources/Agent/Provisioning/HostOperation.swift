@@ -21,6 +21,8 @@ public enum HostOperation: Sendable, Hashable {
     case revocations(RevocationOrder)
     /// Replaces the CAs whose certificates sshd takes.
     case trust(TrustOrder)
+    /// Keeps and cosigns a checkpoint of the log.
+    case checkpoint(WitnessOrder)
     /// P0's "nothing to do": a key that is not given, sudo that is not asked for.
     case nothing(String)
 
@@ -58,7 +60,8 @@ public enum HostOperation: Sendable, Hashable {
 
     /// Our commands.
     public enum Kind: String, Sendable, CaseIterable {
-        case grant, revokeGrant, principals, listSessions, killSessions, scan, status, revocations, trust
+        case grant, revokeGrant, principals, listSessions, killSessions, scan, status, revocations, trust,
+            checkpoint
     }
 
     private static func read(_ kind: Kind, _ fields: inout OperationFields) throws(AgentError)
@@ -76,6 +79,7 @@ public enum HostOperation: Sendable, Hashable {
         case .status: return .status
         case .revocations: return .revocations(try RevocationOrder(&fields))
         case .trust: return .trust(try TrustOrder(&fields))
+        case .checkpoint: return .checkpoint(try WitnessOrder(&fields))
         }
     }
 

@@ -60,6 +60,7 @@ public struct Provisioner: Sendable {
         case .status: return try status(at: moment)
         case .revocations(let order): return try install(order, dryRun: dryRun)
         case .trust(let order): return try install(order, dryRun: dryRun)
+        case .checkpoint(let order): return try witness(order, dryRun: dryRun, at: moment)
         }
     }
 

@@ -19,6 +19,8 @@ public struct ProvisioningHost: Sendable {
     }
 
     public let layout: HostLayout
+    /// What the host calls itself.
+    public var name: String
     public let sshd: Sshd
     public let files: any HostFiles
     public let programs: any ProgramRunner
@@ -34,7 +36,8 @@ public struct ProvisioningHost: Sendable {
     /// `daypass-agent` itself.
     public var agentProgram = "/proc/self/exe"
 
-    /// - Parameter host: the host's name in session records, for those who end sessions while no agent runs.
+    /// - Parameter host: the host's name in session records, for those who end sessions while no agent runs, and of its
+    ///   key as a witness.
     public init(
         layout: HostLayout, sshd: Sshd, host: String, files: any HostFiles = SystemFiles(),
         programs: any ProgramRunner = SystemPrograms(), accounts: any AccountBook = SystemAccountBook(),
@@ -42,6 +45,7 @@ public struct ProvisioningHost: Sendable {
         boot: String = ProcessTable.bootID()
     ) {
         self.layout = layout
+        name = host
         self.sshd = sshd
         self.files = files
         self.programs = programs

@@ -35,9 +35,14 @@ extension TunnelPart {
                 answer(caller, HostOutcome(success: false, message: "busy: \(workers.count) operations wait"))
                 return
             }
-            say("tunnel: \(what): begun")
+            announce(hostCall.command, "tunnel: \(what): begun")
             callers[ticket] = [caller]
         }
+    }
+
+    /// Says what is done for the server; what comes every few seconds and went well, only to who wants every step.
+    private func announce(_ command: String, _ line: String) {
+        if command == HostOperation.Kind.checkpoint.rawValue { debug(line) } else { say(line) }
     }
 
     /// Answers for operations that are done.
@@ -45,9 +50,10 @@ extension TunnelPart {
         for (ticket, outcome) in workers.take() {
             memory.finish(ticket, outcome, at: now)
             let waiting = callers.removeValue(forKey: ticket) ?? []
-            if let command = waiting.first?.command.escapedForTerminal {
-                say(
-                    "tunnel: \(command): \(outcome.success ? "done" : "failed"): \(outcome.message.escapedForTerminal)"
+            if let command = waiting.first?.command {
+                announce(
+                    outcome.success ? command : "",
+                    "tunnel: \(command.escapedForTerminal): \(outcome.success ? "done" : "failed"): \(outcome.message.escapedForTerminal)"
                 )
             }
             for caller in waiting { answer(caller, outcome) }

@@ -159,14 +159,3 @@ func noteVerifier(_ key: PublicKey, _ origin: String) throws -> NoteVerifier {
     }
     return try NoteVerifier(name: try KeyName(origin), publicKey: bytes, verify: isValidEd25519)
 }
-
-/// Checks an Ed25519 signature for the log's notes.
-@Sendable public func isValidEd25519(_ key: [UInt8], _ message: [UInt8], _ signature: [UInt8]) -> Bool {
-    guard let key = try? PublicKey(.ed25519(key)) else { return false }
-    do {
-        try key.verify(Signature(.ed25519, blob: signature), over: message.span)
-        return true
-    } catch {
-        return false
-    }
-}

@@ -62,6 +62,7 @@ public struct Plane: Sendable {
         addAPIKeys(v1)
         addIdentities(v1)
         addFleet(v1)
+        addWitnesses(v1)
         addRequests(v1)
         addReviews(v1)
         return router

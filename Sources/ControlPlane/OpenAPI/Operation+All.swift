@@ -214,6 +214,15 @@ extension Operation {
             method: .get, path: "/v1/agents", name: "agents", summary: "The hosts' agents and their tunnels.",
             access: .administrator, query: paging, answer: .page("Agent"), problems: [.denied]),
         Operation(
+            method: .get, path: "/v1/witnesses", name: "witnesses",
+            summary: "The hosts as witnesses of the log: what each of them has cosigned.", query: paging,
+            answer: .page("Witness")),
+        Operation(
+            method: .get, path: "/v1/witnesses/checkpoint", name: "cosignedCheckpoint",
+            summary: "The newest checkpoint that most hosts have cosigned, as a C2SP signed note.",
+            access: .anybody, answer: .json(.object([Schema.need("checkpoint", .text())])),
+            problems: [.notFound]),
+        Operation(
             method: .delete, path: "/v1/agents/{id}", name: "removeAgent",
             summary: "Takes the key of a host's agent away, and closes its tunnel.", access: .administrator,
             answer: .nothing, problems: [.denied, .notFound, .storeUnavailable]),

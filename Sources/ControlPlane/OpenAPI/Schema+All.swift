@@ -190,6 +190,14 @@ extension Schema {
             ])
         ),
         (
+            "Witness",
+            .object([
+                need("host", .text()), may("key", .text()),
+                may("size", .number("The newest size of the log that it cosigned.")),
+                may("heard", seconds), may("refusal", .text()),
+            ])
+        ),
+        (
             "CallAnswer",
             .object([
                 need("success", .flag()), need("message", .text()), may("output", .text()),

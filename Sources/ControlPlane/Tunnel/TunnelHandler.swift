@@ -39,7 +39,7 @@ final class TunnelHandler: ChannelInboundHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        link = TunnelLink(admitted.host, context.channel)
+        link = TunnelLink(admitted.host, admitted.dialect, context.channel)
         lastHeard = .now()
         opened = .now()
         watch(context)

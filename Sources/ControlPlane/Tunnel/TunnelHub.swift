@@ -50,6 +50,7 @@ public final class TunnelHub: Sendable {
     let revocationSigner: RevocationSigner?
     /// Told of each tunnel once its first call was answered.
     let readiness = Mutex<[@Sendable (TunnelLink) -> Void]>([])
+    let witnessBoard = WitnessBoard()
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -71,6 +72,11 @@ public final class TunnelHub: Sendable {
     public var count: Int { state.withLock { $0.links.count } }
 
     public func status(of host: String) -> Status { state.withLock { $0.seen[host] ?? Status() } }
+
+    /// Connected hosts that take checkpoints: those that speak Daypass's dialect.
+    func witnesses() -> [String] {
+        state.withLock { state in state.links.values.filter { $0.dialect == .daypass }.map(\.host.id) }
+    }
 
     // MARK: Coming and going
 

@@ -17,14 +17,16 @@ final class TunnelLink: Sendable {
     }
 
     let host: EnrolledHost
+    let dialect: Tunnel.Dialect
     private let channel: any Channel
     private let state = Mutex(State())
 
     /// The most calls that wait for a host's answer at a time.
     private static let maximumCalls = 64
 
-    init(_ host: EnrolledHost, _ channel: any Channel) {
+    init(_ host: EnrolledHost, _ dialect: Tunnel.Dialect, _ channel: any Channel) {
         self.host = host
+        self.dialect = dialect
         self.channel = channel
     }
 

@@ -27,9 +27,10 @@ struct StartCommand: ParsableCommand {
         let read = { () throws(AgentError) in try configuration.load(tunnel.layer) }
         let first = try read()
         let name = try first.hostName() ?? hostName()
+        var host = service.host.provisioning
+        host.name = name
         let part = try TunnelPart(
-            operations: ProvisionedHost(
-                Provisioner(service.host.provisioning), agentVersion: agentVersion, hostName: name),
+            operations: ProvisionedHost(Provisioner(host), agentVersion: agentVersion, hostName: name),
             say: Terminal.note,
             debug: configuration.debug
         ) { () throws(AgentError) in try read().tunnelSettings(machine: hostName()) }

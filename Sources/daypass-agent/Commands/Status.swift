@@ -17,6 +17,8 @@ struct StatusCommand: ParsableCommand {
     @OptionGroup var configuration: ConfigurationOptions
     @Option(help: ArgumentHelp("Where the service's socket is.", valueName: "folder"))
     var runtimeFolder = "/run/daypass"
+    @Option(help: ArgumentHelp("Where the agent keeps what it knows.", valueName: "folder"))
+    var stateFolder = "/var/lib/daypass"
     @Flag(help: "Leaves the network out.") var offline = false
     @Option(help: ArgumentHelp("How it answers.", valueName: "text|json")) var format = OutputFormat.text
 
@@ -57,6 +59,16 @@ struct StatusCommand: ParsableCommand {
                 throw AgentError(.notFound, "no agent runs", hint: "systemctl start daypass-agent-tunnel")
             }
             return ((), "its socket is there")
+        }
+        check("log", &checks) { () throws(AgentError) in
+            let layout = HostLayout(state: absolutePath(stateFolder))
+            guard let standing = try HostWitness(layout, name: hostName()).standing() else {
+                return ((), "not seen yet")
+            }
+            if let refusal = standing.refusal {
+                throw AgentError(.damaged, "\(standing.origin) was rewritten or cut: \(refusal)")
+            }
+            return ((), "\(standing.size) entries of \(standing.origin) seen and cosigned by \(standing.key)")
         }
         show(checks)
         if checks.contains(where: { $0.found == nil }) { throw ExitCode(ExitStatus.failed) }

@@ -13,6 +13,7 @@ struct Log: ParsableCommand {
         abstract: "Read, prove and verify what the CA has done.",
         subcommands: [
             LogList.self, LogShow.self, LogVerify.self, LogProve.self, LogExport.self, LogRecover.self,
+            LogWitnesses.self,
         ])
 }
 

@@ -34,23 +34,75 @@ struct LogVerify: ParsableCommand {
         help: ArgumentHelp("Checkpoints that were published and must still hold.", valueName: "FILE"))
     var checkpoint: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Keys of hosts that cosign checkpoints, one a line: say who stands behind those of --checkpoint.",
+            valueName: "FILE"))
+    var witnesses: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Fail unless so many witnesses stand behind each checkpoint of --checkpoint.", valueName: "N"))
+    var atLeast: Int?
+
+    /// Who stands behind a checkpoint.
+    fileprivate struct Cosigned: Encodable {
+        struct Witness: Encodable {
+            let name: String
+            let time: String
+        }
+        let entries: UInt64
+        let witnesses: [Witness]
+        let known: Int
+    }
+
     private struct Report: Encodable {
         let verified: Bool
-        let entries: UInt64?
-        let root: String?
-        let reason: String?
+        var entries: UInt64? = nil
+        var root: String? = nil
+        var reason: String? = nil
+        var cosigned: [Cosigned]? = nil
+    }
+
+    func validate() throws {
+        guard witnesses == nil || !checkpoint.isEmpty else {
+            throw ValidationError(
+                "--witnesses: --checkpoint is needed too (daypass log witnesses --checkpoint prints the newest)"
+            )
+        }
+        if let atLeast, atLeast < 1 || witnesses == nil {
+            throw ValidationError("--at-least: a number over 0, with --witnesses")
+        }
     }
 
     func run() throws {
         do {
-            let head = try verifiedHead()
+            let key = try verifier()
+            let keys = try witnesses.map { try WitnessKeys.read($0) }
+            let published = try checkpoint.map { try CheckpointFile.read($0, key, witnesses: keys ?? []) }
+            let head = try verifiedHead(key, published)
+            let cosigned = keys.map { keys in published.map { Cosigned($0, of: keys.count) } }
+            if let atLeast, let weak = cosigned?.first(where: { $0.witnesses.count < atLeast }) {
+                try tell(
+                    "\(weak.witnesses.count) of \(weak.known) witnesses stand behind the checkpoint of "
+                        + "\(weak.entries) entries, \(atLeast) are asked for")
+                throw ExitCode(ExitStatus.negative)
+            }
             guard format.format == .text else {
                 return try JSONOutput.write(
-                    Report(verified: true, entries: head.size, root: head.root.base64, reason: nil))
+                    Report(verified: true, entries: head.size, root: head.root.base64, cosigned: cosigned))
             }
             Terminal.say(
                 "\(Terminal.paint("verified", "32")): \(head.size) entries, root \(head.root.base64), "
-                    + "signed by \(try verifier().name)")
+                    + "signed by \(key.name)")
+            for checkpoint in cosigned ?? [] {
+                Terminal.say(
+                    "checkpoint of \(checkpoint.entries) entries: \(checkpoint.witnesses.count) of "
+                        + "\(checkpoint.known) witnesses stand behind it")
+                for witness in checkpoint.witnesses {
+                    Terminal.say("  \(witness.name.escapedForTerminal)  since \(witness.time)")
+                }
+            }
         } catch let error as CertAuthorityError where [.logInconsistent, .rolledBack].contains(error.code) {
             try tell(error.reason)
             throw ExitCode(ExitStatus.negative)
@@ -62,7 +114,7 @@ struct LogVerify: ParsableCommand {
 
     private func tell(_ reason: String) throws {
         guard format.format == .text else {
-            return try JSONOutput.write(Report(verified: false, entries: nil, root: nil, reason: reason))
+            return try JSONOutput.write(Report(verified: false, reason: reason))
         }
         Terminal.complain("error", "the log does not verify: \(reason)")
         Terminal.complain(
@@ -74,9 +126,7 @@ struct LogVerify: ParsableCommand {
         return try NoteVerifier(vkey: logKey, verify: isValidEd25519)
     }
 
-    private func verifiedHead() throws -> TreeHead {
-        let key = try verifier()
-        let published = try checkpoint.map { try CheckpointFile.read($0, key) }
+    private func verifiedHead(_ key: NoteVerifier, _ published: [VerifiedCheckpoint]) throws -> TreeHead {
         var progress = Progress("verifying", total: 0)
         defer { progress.finish() }
         if let tiles {
@@ -94,5 +144,15 @@ struct LogVerify: ParsableCommand {
         progress = Progress("verifying", total: try ledger.size())
         return try ledger.verify(logKey: key, published: known.map(\.head)) { done, _ in progress.update(done)
         }
+    }
+}
+
+extension LogVerify.Cosigned {
+    fileprivate init(_ checkpoint: VerifiedCheckpoint, of known: Int) {
+        self.init(
+            entries: checkpoint.head.size,
+            witnesses: checkpoint.witnessSignatures.map {
+                Witness(name: $0.name.string, time: "\(UnixTime(seconds: $0.timestamp ?? 0))")
+            }, known: known)
     }
 }
