@@ -59,7 +59,9 @@
                 }
                 // Meanwhile people go on where they can: a host whose disk is full keeps no record of a login.
                 for other in scene.hosts
-                where !(fault == .cableIsPulled || fault == .sshdDies || fault == .diskIsFull) || other !== host {
+                where !(fault == .cableIsPulled || fault == .sshdDies || fault == .diskIsFull)
+                    || other !== host
+                {
                     guard dice.roll(2) == 0, fault != .serverDies else { continue }
                     let key = try scene.certify(other)
                     let result = try scene.login(other, key, "true")
@@ -77,7 +79,9 @@
                 case .diskIsFull: try disk.free()
                 }
             } while ContinuousClock.now < end
-            print("chaos: seed \(seed), \(seconds) s: \(faults.values.reduce(0, +)) faults \(faults), logins \(logins)")
+            print(
+                "chaos: seed \(seed), \(seconds) s: \(faults.values.reduce(0, +)) faults \(faults), logins \(logins)"
+            )
 
             // Each host is there again, with a configuration that sshd loads, and lets in whoever may enter.
             try await scene.wait("the hosts are connected, seed \(seed)", seconds: 120) {
@@ -108,7 +112,8 @@
                 let mine = events.filter { $0.host == host.name }
                 let sessions = mine.filter { $0.event == "opened" }.map(\.session)
                 #expect(Set(sessions).count == sessions.count, "twice on \(host.name), seed \(seed)")
-                #expect(sessions.count <= (logins[host.name]?.attempts ?? 0) + 1, "\(host.name), seed \(seed)")
+                #expect(
+                    sessions.count <= (logins[host.name]?.attempts ?? 0) + 1, "\(host.name), seed \(seed)")
                 #expect(mine.allSatisfy { !$0.isAlert }, "seed \(seed): \(mine.filter(\.isAlert))")
             }
             // What is taken back is gone everywhere, and the log holds, with all hosts behind it.
@@ -155,11 +160,13 @@
                 return note.components(separatedBy: "/witness ").count == count + 1
             }
             let keys = try admin.daypass(["log", "witnesses", "--keys"]).orThrow("keys").stdoutText
-            let note = try admin.daypass(["log", "witnesses", "--checkpoint"]).orThrow("checkpoint").stdoutText
+            let note = try admin.daypass(["log", "witnesses", "--checkpoint"]).orThrow("checkpoint")
+                .stdoutText
             try Tool.run(
                 try BuiltProduct.path("daypass"),
                 [
-                    "log", "verify", "--home", plane.home, "--checkpoint", admin.folder.write(note, to: "cosigned"),
+                    "log", "verify", "--home", plane.home, "--checkpoint",
+                    admin.folder.write(note, to: "cosigned"),
                     "--witnesses", admin.folder.write(keys, to: "witnesses"), "--at-least", "\(count)",
                 ]
             ).orThrow("log verify with witnesses")
