@@ -23,6 +23,18 @@ let package = Package(
                 .enableUpcomingFeature("MemberImportVisibility"),
             ]),
         .executableTarget(
+            name: "FleetHosts",
+            dependencies: [
+                .product(name: "SSHWire", package: "daypass"),
+                .product(name: "CertAuthority", package: "daypass"),
+                .product(name: "CertAuthorityStore", package: "daypass"),
+                .product(name: "ControlProtocol", package: "daypass"),
+            ],
+            swiftSettings: [
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("MemberImportVisibility"),
+            ]),
+        .executableTarget(
             name: "PlaneRequests",
             dependencies: [
                 .product(name: "SSHWire", package: "daypass"),
