@@ -264,7 +264,9 @@ static void command(void) {
 
 int main(int argc, char **argv) {
     if (argc != 5) return 64;
-    struct rlimit limit = {65536, 65536};
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) die("getrlimit");
+    limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) die("setrlimit");
     setvbuf(stdin, NULL, _IONBF, 0);
     count = atol(argv[3]);

@@ -151,25 +151,4 @@
             try inHost([system.path("bin/sshd"), "-t", "-f", "/etc/ssh/sshd_config"])
         }
     }
-
-    extension GrantScene {
-        /// Waits until so many hosts stand behind a checkpoint, and verifies that with their keys.
-        func expectWitnesses(_ count: Int) async throws {
-            try await wait("\(count) hosts cosign", seconds: 90) {
-                let note = try admin.daypass(["log", "witnesses", "--checkpoint"]).stdoutText
-                return note.components(separatedBy: "/witness ").count == count + 1
-            }
-            let keys = try admin.daypass(["log", "witnesses", "--keys"]).orThrow("keys").stdoutText
-            let note = try admin.daypass(["log", "witnesses", "--checkpoint"]).orThrow("checkpoint")
-                .stdoutText
-            try Tool.run(
-                try BuiltProduct.path("daypass"),
-                [
-                    "log", "verify", "--home", plane.home, "--checkpoint",
-                    admin.folder.write(note, to: "cosigned"),
-                    "--witnesses", admin.folder.write(keys, to: "witnesses"), "--at-least", "\(count)",
-                ]
-            ).orThrow("log verify with witnesses")
-        }
-    }
 #endif

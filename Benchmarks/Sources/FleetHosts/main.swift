@@ -34,7 +34,7 @@ func report(_ host: String) -> String {
     for sequence in 1...UInt64(64) {
         var event = SessionEvent(
             sequence % 2 == 1 ? .open : .close, via: .pam,
-            time: RecordTime(nanoseconds: now.seconds * 1_000_000_000), uptimeMicroseconds: Int64(sequence))
+            time: RecordTime(nanoseconds: now.seconds * 1_000_000_000), uptimeMicroseconds: sequence)
         event.account = "deploy"
         event.session = String(format: "%032x", (sequence + 1) / 2)
         event.methods = [LoginMethod("publickey", .key(type: "ssh-ed25519", fingerprint: "SHA256:k"))]
@@ -58,7 +58,7 @@ for number in 0..<count {
     try await fleet.add(token)
     try await directory.set(ManagedHost(id: id, names: ["\(id).example.com"], labels: [:]))
     let host = EnrolledHost(
-        id: id, clientID: "bench:\(id):ssh", key: key.privateKey.publicKey, hostKeys: [], joined: now)
+        id: id, clientID: "bench:\(id):ssh", key: key.publicKey.key, hostKeys: [], joined: now)
     try await fleet.enrol(host, spending: token.id)
 }
 for number in 0..<count {
