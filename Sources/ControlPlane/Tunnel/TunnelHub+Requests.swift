@@ -79,7 +79,8 @@ extension HostEvent {
         let kind: HostEventRecord.Kind =
             switch event.kind {
             // A host's proof of its own change is by a CA that nobody else knows, and is nobody's login.
-            case .open: event.isTrustProof ? .other : .opened
+            case _ where event.isTrustProof: .other
+            case .open: .opened
             case .close, .missedClose: .closed
             case .denied: .refused
             case .kill: .killed
