@@ -10,10 +10,10 @@ import Testing
 
 @testable import ControlPlane
 
-/// Connections that take their time, over real sockets. The server's own times are shortened; what is checked is that
-/// each of them ends a connection, and none before its time.
+/// Connections that take their time, over real sockets. The server's own times are shortened, to what a busy machine still
+/// keeps; what is checked is that each of them ends a connection, and none before its time.
 @Suite("Slow and silent connections") struct ConnectionTests {
-    private static let limit: Duration = .seconds(15)
+    private static let limit: Duration = .seconds(60)
 
     private static func settings(
         head: Int64 = 30_000, body: Int64 = 30_000, answer: Int64 = 30_000, idle: Int64 = 30_000
@@ -35,16 +35,16 @@ import Testing
     }
 
     @Test func attack55_aConnectionThatIsSilentIsCut() async throws {
-        try await TestPlane.with(settings: Self.settings(head: 600)) { plane in
+        try await TestPlane.with(settings: Self.settings(head: 3_000)) { plane in
             await expectCut(try await RawConnection(port: plane.port))
         }
     }
 
     @Test func attack55_aHandshakeThatStopsIsCut() async throws {
-        try await TestPlane.with(settings: Self.settings(head: 600)) { plane in
+        try await TestPlane.with(settings: Self.settings(head: 3_000)) { plane in
             let connection = try await RawConnection(port: plane.port)
             // The beginning of a ClientHello, and of nothing.
-            try await connection.say([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])
+            try? await connection.say([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])
             await expectCut(connection)
             let slow = try await RawConnection(port: plane.port)
             async let dripping: Void = slow.drip(
@@ -55,13 +55,13 @@ import Testing
     }
 
     @Test func attack55_aConnectionThatIsSilentAfterTheHandshakeIsCut() async throws {
-        try await TestPlane.with(settings: Self.settings(head: 600)) { plane in
+        try await TestPlane.with(settings: Self.settings(head: 3_000)) { plane in
             await expectCut(try await RawConnection(port: plane.port, rootPEM: plane.rootPEM))
         }
     }
 
     @Test func attack55_aSlowHeadIsCutHoweverOftenAByteComes() async throws {
-        try await TestPlane.with(settings: Self.settings(head: 800)) { plane in
+        try await TestPlane.with(settings: Self.settings(head: 3_000)) { plane in
             let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
             async let dripping: Void = connection.drip(
                 "GET /healthz HTTP/1.1\r\nX: " + String(repeating: "a", count: 1_000),
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func attack55_aSlowHeadBehindAGoodRequestIsCut() async throws {
-        try await TestPlane.with(settings: Self.settings(head: 800)) { plane in
+        try await TestPlane.with(settings: Self.settings(head: 3_000)) { plane in
             let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
             try await connection.say(Self.get)
             #expect(await connection.hasReceived("\"ok\""))
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func attack55_aSlowBodyIsCutHoweverOftenAByteComes() async throws {
-        try await TestPlane.with(settings: Self.settings(body: 800)) { plane in
+        try await TestPlane.with(settings: Self.settings(body: 3_000)) { plane in
             let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
             try await connection.say(
                 "POST /v1/login/keys HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n")
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func attack55_aBodyThatNeverComesOverHTTP2IsCut() async throws {
-        try await TestPlane.with(settings: Self.settings(body: 800)) { plane in
+        try await TestPlane.with(settings: Self.settings(body: 3_000)) { plane in
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.trustRoots = .certificates(
                 try NIOSSLCertificate.fromPEMBytes(Array(plane.rootPEM.utf8)))
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test func attack55_aHalfClosedConnectionIsCut() async throws {
-        try await TestPlane.with(settings: Self.settings(head: 800, body: 800)) { plane in
+        try await TestPlane.with(settings: Self.settings(head: 3_000, body: 3_000)) { plane in
             let plain = try await RawConnection(port: plane.port)
             // Where the machine is busy, it is cut before this.
             try? await plain.channel.close(mode: .output).get()
