@@ -131,6 +131,17 @@ import Testing
         #expect(machine.ended == ["a1"])
     }
 
+    @Test func whatTheAgentsOwnLookDoesWhileSessionsEndIsDone() throws {
+        try machine.perform(grant("r", "\"keys\":[\"\(TestKey.one)\"]"))
+        machine.open("a1", "alice", key: TestKey.oneFingerprint)
+        let machine = machine
+        machine.state.withLock { $0.meanwhile = { _ = try? machine.sweep(at: 61) } }
+        let revoked = try machine.perform(#"{"command":"revokeGrant","id":"r"}"#, at: 60)
+        #expect(revoked.success && revoked.message == "revoked: r", "\(revoked)")
+        #expect(machine.ended == ["a1"])
+        #expect(try machine.sweep(at: 62) == nil, "nothing is left to be done")
+    }
+
     @Test func aGroupThatTheAccountWasInBeforeStays() throws {
         machine.state.withLock { $0.groups["docker"]?.members = ["alice"] }
         try machine.perform(grant("r", "\"groups\":[\"docker\"]"))

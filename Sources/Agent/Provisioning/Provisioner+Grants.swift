@@ -97,7 +97,11 @@ extension Provisioner {
         var work = try GrantReconciliation(host, now: now, deciding: decided)
         let plan = try work.plan()
         guard let lock else { return Self.dryRun(plan) }
-        let failures = try carryOut(plan, lock, now: now)
+        var failures = try carryOut(plan, lock, now: now)
+        // The lock is free while sessions end: the agent's own look may have done the rest meanwhile, or a part of it.
+        if open.contains(where: { failures.concerning($0.grant.account)?.code == .busy }) {
+            failures = try settle(at: moment, deciding: [])
+        }
         if let failure = open.lazy.compactMap({ failures.concerning($0.grant.account) }).first {
             throw AgentError(
                 failure.code,

@@ -23,6 +23,8 @@ final class PretendMachine: ProgramRunner, AccountBook, HostSessions {
         var isMute = false
         /// Accounts whose passwords let nobody log in any more.
         var expired: Set<String> = []
+        /// What somebody else does once sessions have ended, once.
+        var meanwhile: (@Sendable () -> Void)?
     }
 
     let folder: TemporaryFolder
@@ -189,12 +191,15 @@ final class PretendMachine: ProgramRunner, AccountBook, HostSessions {
         guard !state.withLock({ $0.broken.contains("sessions") }) else {
             throw AgentError(.program, "2 processes of a session do not end")
         }
-        state.withLock { state in
+        let meanwhile = state.withLock { state in
             for (session, _) in sessions {
                 state.live.removeAll { $0.id == session.id }
                 state.ended.append(session.id)
             }
+            defer { state.meanwhile = nil }
+            return state.meanwhile
         }
+        meanwhile?()
     }
 }
 
