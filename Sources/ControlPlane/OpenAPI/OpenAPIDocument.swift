@@ -120,6 +120,8 @@ extension Operation {
         var codes: Set<Problem.Code> = [.invalidRequest, .tooLarge, .tooManyRequests, .internalError]
         if access != .anybody { codes.formUnion([.notLoggedIn, .sessionEnded, .staleProof, .replayedProof]) }
         if maximumBodyBytes > 0 { codes.insert(.unsupportedMediaType) }
+        // A key that came with another request.
+        if isRemembered { codes.insert(.conflict) }
         return codes.union(problems)
     }
 }
