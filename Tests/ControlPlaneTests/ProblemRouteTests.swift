@@ -81,7 +81,10 @@ import Testing
             let answer = try? await plane.send(
                 TestRequest("POST", "/v1/certificates").with { $0.body = huge })
             #expect(answer == nil || answer?.status == 413)
-            #expect(try await plane.send(TestRequest("GET", "/healthz")).status == 200)
+            // The client may hear of that with its next request only.
+            let first = try? await plane.send(TestRequest("GET", "/healthz"))
+            let next = if let first { first } else { try await plane.send(TestRequest("GET", "/healthz")) }
+            #expect(next.status == 200)
         }
     }
 
