@@ -4,47 +4,24 @@
 
 import PackageDescription
 
+/// A program that measures, or prepares what is measured, with libraries of the package above.
+func program(_ name: String, _ libraries: [String]) -> Target {
+    .executableTarget(
+        name: name, dependencies: libraries.map { .product(name: $0, package: "daypass") },
+        swiftSettings: [
+            .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+        ])
+}
+
 let package = Package(
     name: "Benchmarks",
     platforms: [.macOS(.v15)],
     dependencies: [.package(name: "daypass", path: "..")],
     targets: [
-        .executableTarget(
-            name: "IssuanceBenchmark",
-            dependencies: [
-                .product(name: "SSHWire", package: "daypass"),
-                .product(name: "TransparencyLog", package: "daypass"),
-                .product(name: "CertAuthority", package: "daypass"),
-                .product(name: "CertAuthorityStore", package: "daypass"),
-                .product(name: "CSodium", package: "daypass"),
-            ],
-            swiftSettings: [
-                .enableUpcomingFeature("ExistentialAny"),
-                .enableUpcomingFeature("MemberImportVisibility"),
-            ]),
-        .executableTarget(
-            name: "FleetHosts",
-            dependencies: [
-                .product(name: "SSHWire", package: "daypass"),
-                .product(name: "CertAuthority", package: "daypass"),
-                .product(name: "CertAuthorityStore", package: "daypass"),
-                .product(name: "ControlProtocol", package: "daypass"),
-            ],
-            swiftSettings: [
-                .enableUpcomingFeature("ExistentialAny"),
-                .enableUpcomingFeature("MemberImportVisibility"),
-            ]),
-        .executableTarget(
-            name: "PlaneRequests",
-            dependencies: [
-                .product(name: "SSHWire", package: "daypass"),
-                .product(name: "CertAuthority", package: "daypass"),
-                .product(name: "CertAuthorityStore", package: "daypass"),
-                .product(name: "ControlProtocol", package: "daypass"),
-            ],
-            swiftSettings: [
-                .enableUpcomingFeature("ExistentialAny"),
-                .enableUpcomingFeature("MemberImportVisibility"),
-            ]),
+        program(
+            "IssuanceBenchmark",
+            ["SSHWire", "TransparencyLog", "CertAuthority", "CertAuthorityStore", "CSodium"]),
+        program("FleetHosts", ["SSHWire", "CertAuthority", "CertAuthorityStore", "ControlProtocol"]),
+        program("PlaneRequests", ["SSHWire", "CertAuthority", "CertAuthorityStore", "ControlProtocol"]),
     ]
 )

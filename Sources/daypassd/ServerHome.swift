@@ -67,21 +67,11 @@ struct ServerHomeOptions: ParsableArguments {
     /// The fleet's root keys, as the settings name them; none where they don't.
     func fleetRoots(_ settings: ServerConfiguration) throws -> [PublicKey] {
         guard let file = settings.fleetRootsFile else { return [] }
-        let path = path(file)
-        let bytes = try FileIO.read(path, maximumBytes: PublicKeyFile.maximumBytes)
-        var keys: [PublicKey] = []
-        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-        where !line.hasPrefix("#") && !line.allSatisfy(\.isWhitespace) {
-            do {
-                keys.append(try PublicKeyLine(String(line)).content.plainKey("fleet root"))
-            } catch {
-                throw CertAuthorityError(.configuration, "\(path.escapedForTerminal): \(error.reason)")
-            }
+        do {
+            return try PublicKeyFile.readAll(path(file), "fleet root").map(\.key)
+        } catch let error as CertAuthorityError where error.code == .key {
+            throw CertAuthorityError(.configuration, error.reason)
         }
-        guard !keys.isEmpty else {
-            throw CertAuthorityError(.configuration, "\(path.escapedForTerminal): no public key in it")
-        }
-        return keys
     }
 
     /// The policy of these settings.

@@ -57,7 +57,7 @@ import TransparencyLog
 
     /// The cosignature's time, once it has verified by the witness's own key over what the log shows.
     private func verified(_ answer: HostWitness.Answer, _ log: Log) throws -> UInt64? {
-        guard case .cosigned(_, let line) = answer, let key = try witness.standing()?.key else {
+        guard case .cosigned(_, _, let line) = answer, let key = try witness.standing()?.key else {
             Issue.record("not cosigned: \(answer)")
             return nil
         }

@@ -14,7 +14,7 @@ public struct HostWitness: Sendable {
     /// What became of a checkpoint that was shown.
     enum Answer: Sendable {
         /// It is kept and cosigned.
-        case cosigned(size: UInt64, line: String)
+        case cosigned(size: UInt64, key: String, line: String)
         /// The proof starts somewhere else: another one is needed, from this size on.
         case needsProof(from: UInt64)
         /// The log was rewritten or cut, as far as it shows itself to this host.
@@ -230,7 +230,7 @@ public struct HostWitness: Sendable {
         if checkpoint.head != known?.head { try put(checkpointPath, checkpoint.note.bytes, mode: 0o644) }
         do {
             let cosignature = try signer.cosignature(of: checkpoint.verified, time: now)
-            return .cosigned(size: checkpoint.head.size, line: cosignature.line)
+            return .cosigned(size: checkpoint.head.size, key: signer.vkey, line: cosignature.line)
         } catch {
             throw AgentError(.damaged, "\(keyPath.escapedForTerminal): it does not sign: \(error)")
         }

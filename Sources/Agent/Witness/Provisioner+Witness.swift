@@ -16,11 +16,11 @@ extension Provisioner {
         defer { _ = lock }
         let witness = host.witness
         let answer = try witness.see(order, at: moment.wall / 1_000_000_000)
-        var report = WitnessReport(key: try witness.standing()?.key, size: 0)
+        var report = WitnessReport(key: nil, size: 0)
         let message: String
         switch answer {
-        case .cosigned(let size, let line):
-            (report.size, report.cosignature) = (size, line)
+        case .cosigned(let size, let key, let line):
+            (report.size, report.key, report.cosignature) = (size, key, line)
             message = "\(size) entries are kept and cosigned"
         case .needsProof(let size):
             report.size = size

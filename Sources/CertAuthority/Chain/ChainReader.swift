@@ -196,12 +196,7 @@ public struct ChainReader: Sendable {
                 .conflict, "several hosts have a session of this name",
                 hint: "one of: \(names.joined(separator: ", "))")
         }
-        for (index, milliseconds, event) in found.reversed() {
-            guard let requester = try? Identity(event.host.string) else { continue }
-            story.add(
-                event: index,
-                LogEntry(milliseconds: milliseconds, requester: requester, event: .hostEvent(event)))
-        }
+        add(found, to: &story)
     }
 
     private func add(
@@ -209,9 +204,14 @@ public struct ChainReader: Sendable {
     ) async throws(CertAuthorityError) {
         var filter = HostEventFilter()
         (filter.host, filter.session) = (host, session)
-        for (index, milliseconds, event) in try await fleet.hostEvents(filter, before: nil, limit: 100)
-            .reversed()
-        {
+        add(try await fleet.hostEvents(filter, before: nil, limit: 100), to: &story)
+    }
+
+    /// - Parameter events: the newest first.
+    private func add(
+        _ events: [(index: UInt64, milliseconds: UInt64, event: HostEventRecord)], to story: inout Story
+    ) {
+        for (index, milliseconds, event) in events.reversed() {
             guard let requester = try? Identity(event.host.string) else { continue }
             story.add(
                 event: index,

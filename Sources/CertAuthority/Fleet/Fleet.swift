@@ -68,6 +68,9 @@ public final class Fleet: Sendable {
         state.withLock { Array($0.hosts.values) }.sorted { $0.id < $1.id }
     }
 
+    /// Their ids.
+    public var hostIDs: Set<String> { state.withLock { Set($0.hosts.values.map(\.id)) } }
+
     /// The host whose agent calls itself so.
     public func host(clientID: String) -> EnrolledHost? { state.withLock { $0.hosts[clientID] } }
 

@@ -30,6 +30,30 @@ public enum PublicKeyFile {
         }
     }
 
+    /// Reads a file with plain public keys, one a line; empty lines and those that begin with # are passed over.
+    ///
+    /// - Parameter what: what the keys are, for errors.
+    /// - Throws: `.key` for a line that is something else, and when there is no key at all.
+    public static func readAll(
+        _ path: String, _ what: StaticString, maximumBytes: Int = Self.maximumBytes
+    ) throws -> [(key: PublicKey, comment: ExactText)] {
+        let bytes = try FileIO.read(path, maximumBytes: maximumBytes)
+        var found: [(key: PublicKey, comment: ExactText)] = []
+        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            guard let first = line.first(where: { $0 != " " && $0 != "\t" }), first != "#" else { continue }
+            do {
+                let parsed = try PublicKeyLine(String(line))
+                found.append((try parsed.content.plainKey(what), parsed.comment))
+            } catch {
+                throw CertAuthorityError(.key, "\(path.escapedForTerminal): \(error.reason)")
+            }
+        }
+        guard !found.isEmpty else {
+            throw CertAuthorityError(.key, "\(path.escapedForTerminal): no public key in it")
+        }
+        return found
+    }
+
     /// Writes a key's line.
     public static func write(_ key: PublicKey, comment: String, to path: String) throws {
         let line = try PublicKeyLine(.key(key), comment: ExactText(comment))

@@ -50,7 +50,7 @@ public struct WitnessService: Service {
             let size = try? Checkpoint(text: note.unverifiedText).head.size
         else { return }
         let (now, board) = (hub.fleet.now, hub.witnessBoard)
-        board.forget(allBut: Set(hub.fleet.hosts.map(\.id)))
+        board.forget(allBut: hub.fleet.hostIDs)
         var room = Self.maximumAtOnce
         for host in hosts where room > 0 {
             guard board.begin(host, note, size: size, at: now, every: Self.secondsBetween) else { continue }

@@ -5,7 +5,7 @@ import SSHWire
 
 /// What a host says of a checkpoint that it was shown: the `output` of the operation `checkpoint`.
 public struct WitnessReport: Sendable, Hashable {
-    /// The witness's key, as verifiers are configured with it (C2SP signed-note); nil before it has one.
+    /// The witness's key, as verifiers are configured with it (C2SP signed-note); with a cosignature.
     public var key: String?
     /// How many entries of the log the host knows, from which the next proof must start.
     public var size: UInt64

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import CertAuthority
+import CertAuthorityStore
 import CommandSupport
 import ControlProtocol
 import Foundation
@@ -136,21 +137,9 @@ struct FleetShow: AsyncParsableCommand {
 enum FleetStatements {
     /// The CAs of a file, one a line.
     static func authorities(_ path: String) throws -> [TrustStatement.Authority] {
-        let bytes = try FileIO.read(path, maximumBytes: 1 << 20)
-        var found: [TrustStatement.Authority] = []
-        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {
-            guard let first = line.first(where: { $0 != " " && $0 != "\t" }), first != "#" else { continue }
-            do {
-                let parsed = try PublicKeyLine(String(line))
-                found.append(.init(try parsed.content.plainKey("CA key"), comment: parsed.comment))
-            } catch {
-                throw CertAuthorityError(.key, "\(path.escapedForTerminal): \(error.reason)")
-            }
+        try PublicKeyFile.readAll(path, "CA key", maximumBytes: 1 << 20).map {
+            TrustStatement.Authority($0.key, comment: $0.comment)
         }
-        guard !found.isEmpty else {
-            throw CertAuthorityError(.key, "\(path.escapedForTerminal): no public key in it")
-        }
-        return found
     }
 
     static func words(_ authority: TrustStatement.Authority) -> String {
