@@ -18,14 +18,18 @@ struct RequestStoreConformanceTests {
     struct Subject: Sendable {
         let store: any RequestStore
         let reopened: @Sendable () throws -> any RequestStore
+        /// How many entries the log has.
+        let recorded: @Sendable () async throws -> Int
         private let folder: TemporaryFolder?
 
         init(_ kind: Kind) throws {
             switch kind {
             case .memory:
-                let memory = InMemoryRequestStore()
+                let ledger = InMemoryLedger()
+                let memory = InMemoryRequestStore(ledger)
                 store = memory
                 reopened = { memory }
+                recorded = { await ledger.entries.count }
                 folder = nil
             case .sqlite:
                 let folder = try TemporaryFolder()
@@ -34,6 +38,7 @@ struct RequestStoreConformanceTests {
                 reopened = {
                     SQLiteRequestStore(try SQLiteLedger(opening: sqlite.path, signer: try Sample.noteSigner))
                 }
+                recorded = { try await Int(sqlite.publishedSize()) }
                 self.folder = folder
             }
         }
@@ -92,7 +97,7 @@ struct RequestStoreConformanceTests {
                     "d" + String(repeating: "0", count: 31 - status.rawValue.count) + status.rawValue
                 ) {
                     $0.end = .init(
-                        status: status, by: by, at: moment, reason: "", isRecorded: status == .denied)
+                        status: status, by: by, at: moment, reason: "", isRecorded: true)
                     $0.review = .init(acknowledgedBy: by, at: moment, note: "seen")
                 })
         }
@@ -115,6 +120,39 @@ struct RequestStoreConformanceTests {
         try await subject.store.removeRequests(["none", first.id, first.id, "f\0"])
         #expect(try await subject.reopened().requests().map(\.id) == ["f"])
         try await subject.store.removeRequests([])
+    }
+
+    @Test(arguments: Kind.allCases)
+    func itIsKeptAndRecordedOrNeither(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        let before = try await subject.recorded()
+        let person = try Identity("alice@example.com")
+        func asked(_ text: String) -> LedgerDraft {
+            .request(
+                RequestRecord(
+                    request: "1", session: "2", sourceAddress: "",
+                    policyDigest: [UInt8](repeating: 0, count: 32),
+                    grantedUntil: UnixTime(seconds: 0), text: ExactText(text)), requester: person)
+        }
+        let request = try Self.request()
+        let deep = try Self.request("b") { $0.approvals = [try Self.approval(Sample.nested(65))] }
+        #expect(
+            try await refusalCode {
+                try await subject.store.save(deep, recording: [asked("text")], at: 1_795_237_200_000)
+            } == .invalidRequest)
+        // The second of two entries is too large.
+        let tooLong = asked(String(repeating: "x", count: 70_000))
+        #expect(
+            try await refusalCode {
+                try await subject.store.save(
+                    request, recording: [asked("text"), tooLong], at: 1_795_237_200_000)
+            } == .invalidRequest)
+        #expect(try await subject.reopened().requests().isEmpty)
+        #expect(try await subject.recorded() == before)
+        try await subject.store.save(
+            request, recording: [asked("text"), asked("more")], at: 1_795_237_200_000)
+        #expect(try await subject.reopened().requests() == [request])
+        #expect(try await subject.recorded() == before + 2)
     }
 
     @Test(arguments: Kind.allCases)

@@ -54,6 +54,41 @@ import Testing
         let asked = try await scene.ask()
         #expect(try await scene.approve(asked, by: scene.alice).refusal?.contains("your own") == true)
         #expect(try await scene.issue { $0.reason = "r" }.certificate == nil)
+        // That she tried is in the log.
+        let refused = try await scene.parts.ledger.events.compactMap { event in
+            if case .approval(let record) = event, record.change == .refused { record } else { nil }
+        }
+        #expect(refused.map(\.request.string) == [asked.id])
+        #expect(refused.first?.reason.string.contains("your own") == true && refused.first?.text == "")
+    }
+
+    @Test func attack44_whatWasNotLetIsInTheLogHoweverLongItsReason() async throws {
+        let name = String(repeating: "\u{1f511}", count: 60)
+        let scene = try await ApprovalScene(
+            policy: ApprovalScene.policy(
+                approval: "{by: {or: [{groups: {has: leads}}, {groups: {has: \"\(name)\"}}]}, count: 1}"))
+        let asked = try await scene.ask()
+        let eve = try await scene.parts.person("eve@example.com", groups: ["sre"])
+        for _ in 0..<2 {
+            await #expect(throws: CertAuthorityError(.notFound, "")) {
+                try await scene.authority.deny(
+                    asked.id, reason: "no", by: eve.session.session, from: nil)
+            }
+        }
+        _ = try scene.done(await scene.approve(asked, by: scene.bob))
+        // Bob may see it for ever, and decide over it no more.
+        try await scene.authority.use(
+            try AccessPolicy(
+                yaml: ApprovalScene.policy(approval: "{by: {or: [{groups: {has: \"\(name)\"}}]}}"),
+                name: "policy"), by: try Identity("setup"))
+        let outcome = try await scene.authority.takeBack(
+            asked.id, reason: "", by: scene.bob.session.session, from: nil)
+        #expect(outcome.refusal?.contains("you may not decide") == true)
+        let refused = try await scene.parts.ledger.events.compactMap { event in
+            if case .approval(let record) = event, record.change == .refused { record } else { nil }
+        }
+        #expect(refused.count == 1)
+        #expect((refused.first?.reason.string.utf8.count ?? 0) <= 1_024)
     }
 
     @Test func twoPeopleAreTwoPeople() async throws {

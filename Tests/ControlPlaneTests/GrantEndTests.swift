@@ -40,21 +40,25 @@ import Testing
         await #expect(throws: CertAuthorityError(.conflict, "")) { _ = try await issuing.value }
     }
 
-    @Test func whatCouldNotBeRecordedIsRecordedAtTheNextStart() async throws {
+    @Test func attack44_whatCannotBeTakenBackInTheLogIsTakenAllTheSame() async throws {
         let scene = try await ApprovalScene()
         let granted = try await scene.approved()
-        scene.parts.ledger.fail(true)
-        await #expect(throws: CertAuthorityError(.storeFull, "")) {
+        func takeBack() async throws -> GrantOutcome {
             try await scene.authority.takeBack(
                 granted.id, reason: "lost laptop", by: scene.bob.session.session, from: nil)
         }
-        scene.parts.ledger.fail(false)
-        // It opens nothing, here or after a restart, which also records it: once.
-        #expect(try await scene.issue { $0.reason = "r" }.certificate == nil)
+        scene.parts.ledger.fail(true)
         for _ in 0..<2 {
-            let again = try await scene.parts.reopened(policy: ApprovalScene.policy())
-            #expect(try await scene.issue(by: again) { $0.reason = "r" }.certificate == nil)
+            await #expect(throws: CertAuthorityError(.storeFull, "")) { try await takeBack() }
+            #expect(scene.authority.liveGrants.isEmpty)
         }
+        scene.parts.ledger.fail(false)
+        #expect(try await scene.issue { $0.reason = "r" }.certificate == nil)
+        // Whoever comes again once there is room ends it for good, and once.
+        #expect(try scene.done(await takeBack()).status(at: scene.authority.now) == .revoked)
+        await #expect(throws: CertAuthorityError(.conflict, "")) { try await takeBack() }
+        let again = try await scene.parts.reopened(policy: ApprovalScene.policy())
+        #expect(try await scene.issue(by: again) { $0.reason = "r" }.certificate == nil)
         let ends = try await scene.parts.ledger.events.filter { event in
             if case .approval(let record) = event { record.change == .revoked } else { false }
         }

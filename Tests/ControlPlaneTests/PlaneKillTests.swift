@@ -33,6 +33,7 @@ import Testing
         let index: UInt64
         let event: String
         let serial: String?
+        let request: String?
     }
 
     /// What the clients have, and whether they may stop.
@@ -43,38 +44,39 @@ import Testing
     @Test func whatAClientHoldsIsInTheLogAndClientsRecoverByThemselves() async throws {
         let server = try await KilledServer()
         let session = try await server.logIn()
-        let client = try server.client()
-        try await client.send(
-            "PUT", "/v1/hosts/web1", HostInfo(id: "web1", names: [], labels: [:]).json, by: session,
-            idempotencyKey: "host")
         let tally = Tally()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<Self.clients {
-                group.addTask {
-                    var count = 0
-                    while !tally.state.withLock({ $0.isOver }) {
-                        count += 1
-                        let issued = try await Self.ask(client, session, "\(number)-\(count)")
-                        tally.state.withLock { $0.held.append(issued) }
+        try await server.withClient { client in
+            try await client.send(
+                "PUT", "/v1/hosts/web1", HostInfo(id: "web1", names: [], labels: [:]).json, by: session,
+                idempotencyKey: "host")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<Self.clients {
+                    group.addTask {
+                        defer { tally.state.withLock { $0.isOver = true } }
+                        var count = 0
+                        while !tally.state.withLock({ $0.isOver }) {
+                            count += 1
+                            let issued = try await Self.ask(client, session, "\(number)-\(count)")
+                            tally.state.withLock { $0.held.append(issued) }
+                        }
                     }
                 }
+                let end = ContinuousClock.now + .seconds(Self.seconds)
+                var kills = 0
+                repeat {
+                    try await Task.sleep(for: .milliseconds(1_500))
+                    if kills.isMultiple(of: 2) { try server.killServer() } else { server.killSigner() }
+                    kills += 1
+                } while (ContinuousClock.now < end || kills < 2) && !tally.state.withLock { $0.isOver }
+                let before = tally.state.withLock { $0.held.count }
+                // They go on by themselves after the last one.
+                while tally.state.withLock({ !$0.isOver && $0.held.count < before + Self.clients }) {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                tally.state.withLock { $0.isOver = true }
+                try await group.waitForAll()
             }
-            let end = ContinuousClock.now + .seconds(Self.seconds)
-            var kills = 0
-            repeat {
-                try await Task.sleep(for: .milliseconds(1_500))
-                if kills.isMultiple(of: 2) { try await server.killServer() } else { server.killSigner() }
-                kills += 1
-            } while ContinuousClock.now < end || kills < 2
-            let before = tally.state.withLock { $0.held.count }
-            // They go on by themselves after the last one.
-            while tally.state.withLock({ $0.held.count }) < before + Self.clients {
-                try await Task.sleep(for: .milliseconds(20))
-            }
-            tally.state.withLock { $0.isOver = true }
-            try await group.waitForAll()
         }
-        await client.close()
         try server.stop()
         try check(tally.state.withLock { $0.held }, server)
     }
@@ -94,13 +96,142 @@ import Testing
         return (certificate, issued.logIndex)
     }
 
-    private func check(
-        _ held: [(certificate: Certificate, index: UInt64)], _ server: KilledServer
-    ) throws {
+    private static func verifiedEntries(_ server: KilledServer) throws -> [LoggedEntry] {
         try server.daypass(["log", "verify"]).orThrow("log verify")
         let said = try server.daypass(["log", "list", "--from", "0", "--limit", "0", "--format", "json"])
             .orThrow("log list")
-        let entries = try JSONDecoder().decode([LoggedEntry].self, from: Data(said.stdout))
+        return try JSONDecoder().decode([LoggedEntry].self, from: Data(said.stdout))
+    }
+
+    // MARK: Requests
+
+    /// What somebody was told of requests.
+    private final class Told: Sendable {
+        let state = Mutex((approved: Set<String>(), revoked: Set<String>(), isOver: false))
+    }
+
+    @Test func requestsAndApprovalsAreKeptAndInTheLogOnceEach() async throws {
+        let server = try await KilledServer(policy: Self.approvalPolicy)
+        let admin = try await server.logIn()
+        let (told, adminKey) = (Told(), server.adminKey)
+        try await server.withClient { client in
+            let aliceKey = try PrivateKey.generate(.ed25519, comment: "alice")
+            let key = EnrolledKeyInfo(
+                identity: "alice@example.com", key: aliceKey.publicKey, email: nil, groups: [])
+            try await client.send("POST", "/v1/keys", key.json, by: admin, idempotencyKey: "key")
+            try await client.send(
+                "PUT", "/v1/hosts/web1", HostInfo(id: "web1", names: [], labels: [:]).json, by: admin,
+                idempotencyKey: "host")
+            let alice = try await server.logIn(by: aliceKey)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<4 {
+                    group.addTask {
+                        // Who fails ends it for all.
+                        defer { told.state.withLock { $0.isOver = true } }
+                        var count = 0
+                        while !told.state.withLock({ $0.isOver }) {
+                            count += 1
+                            try await Self.oneRequest(
+                                client, alice, admin, adminKey, "\(number)-\(count)", told)
+                        }
+                    }
+                }
+                let end = ContinuousClock.now + .seconds(Self.seconds)
+                repeat {
+                    try await Task.sleep(for: .milliseconds(1_200))
+                    try server.killServer()
+                } while ContinuousClock.now < end && !told.state.withLock { $0.isOver }
+                let before = told.state.withLock { $0.revoked.count }
+                while told.state.withLock({ !$0.isOver && $0.revoked.count < before + 4 }) {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                told.state.withLock { $0.isOver = true }
+                try await group.waitForAll()
+            }
+            let (approved, revoked, _) = told.state.withLock { $0 }
+            for id in approved {
+                let info = try AccessRequestInfo(
+                    json: try #require(try await client.send("GET", "/v1/requests/\(id)", by: admin)))
+                #expect(info.status == (revoked.contains(id) ? "revoked" : "approved"))
+                #expect(info.approvers == ["admin@example.com"])
+            }
+        }
+        let revoked = told.state.withLock { $0.revoked }
+        try server.stop()
+        var counts: [String: [String: Int]] = [:]
+        for entry in try Self.verifiedEntries(server) {
+            if let request = entry.request { counts[request, default: [:]][entry.event, default: 0] += 1 }
+        }
+        #expect(revoked.count > 8)
+        for id in revoked {
+            #expect(
+                counts[id] == ["access-requested": 1, "access-approved": 1, "access-revoked": 1], "\(id)")
+        }
+        for (id, events) in counts { #expect(events.values.allSatisfy { $0 == 1 }, "\(id): \(events)") }
+    }
+
+    /// From asking to the end; an answer that was lost makes a conflict of the second attempt.
+    private static func oneRequest(
+        _ client: ControlClient, _ alice: ControlClient.Credential, _ admin: ControlClient.Credential,
+        _ adminKey: PrivateKey, _ name: String, _ told: Told
+    ) async throws {
+        let wish = NewAccessRequest(host: "web1", login: "deploy", reason: name)
+        let asked = try AccessRequestInfo(
+            json: try #require(
+                try await client.send("POST", "/v1/requests", wish.json, by: alice, idempotencyKey: name)))
+        let signature = try SSHSignature.sign(
+            Array(asked.text.utf8), namespace: "approval.daypass", signer: .key(adminKey.publicKey)
+        ) { (bytes, algorithm) throws(SSHWireError) in try adminKey.sign(bytes, with: algorithm) }
+        try await unlessDone {
+            try await client.send(
+                "POST", "/v1/requests/\(asked.id)/approve",
+                RequestAnswer.approval(signature: signature.armoured), by: admin,
+                idempotencyKey: "approve-\(name)")
+        }
+        told.state.withLock { _ = $0.approved.insert(asked.id) }
+        var isDone = false
+        while !isDone {
+            do {
+                try await unlessDone {
+                    try await client.send("DELETE", "/v1/requests/\(asked.id)", by: alice)
+                }
+                isDone = true
+            } catch ClientError.unreachable {
+                try await Task.sleep(for: .milliseconds(50))
+            } catch ClientError.problem(let problem) where problem.code == .storeUnavailable {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+        told.state.withLock { _ = $0.revoked.insert(asked.id) }
+    }
+
+    private static func unlessDone(_ body: () async throws -> JSONValue?) async throws {
+        do {
+            _ = try await body()
+        } catch ClientError.problem(let problem) where problem.code == .conflict {
+            // It is as it was to be; what it is, is looked at in the end.
+        }
+    }
+
+    private static let approvalPolicy = """
+        version: 1
+        administrators: {or: [{user: "admin@example.com"}]}
+        rules:
+          - name: on-approval
+            hosts: [{any: true}]
+            logins: [deploy]
+            allow: {or: [{user: "alice@example.com"}]}
+            requires: {reason: true, approval: true}
+            certificate: {max_lifetime: 10m}
+
+        """
+
+    // MARK: Certificates
+
+    private func check(
+        _ held: [(certificate: Certificate, index: UInt64)], _ server: KilledServer
+    ) throws {
+        let entries = try Self.verifiedEntries(server)
         var serials: [UInt64: UInt64] = [:]
         for entry in entries where entry.event == "issued" {
             let serial = try #require(entry.serial.flatMap { UInt64($0) })
@@ -120,10 +251,11 @@ import Testing
 private final class KilledServer {
     private let folder: TemporaryFolder
     private let port: Int
-    private let adminKey: PrivateKey
+    let adminKey: PrivateKey
     private var process: ChildProcess?
 
-    init() async throws {
+    /// - Parameter policy: nil for the one that init makes.
+    init(policy: String? = nil) async throws {
         folder = try TemporaryFolder()
         let probe = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -140,10 +272,11 @@ private final class KilledServer {
                 "--no-passphrase",
             ]
         ).orThrow("daypassd init")
-        try await start()
+        if let policy { _ = try folder.write(policy, to: "home/policy.yaml") }
+        try start()
     }
 
-    private func start() async throws {
+    private func start() throws {
         process = try ChildProcess(
             try BuiltProduct.path("daypassd"), ["serve", "--home", folder.path("home")],
             environment: Tool.environment(adding: [
@@ -152,31 +285,46 @@ private final class KilledServer {
             ]), log: folder.path("serve.log"))
     }
 
-    func client() throws -> ControlClient {
+    /// A client of the server's, for as long as `body` runs.
+    func withClient<Value>(_ body: (ControlClient) async throws -> Value) async throws -> Value {
+        let client = try client()
+        do {
+            let value = try await body(client)
+            await client.close()
+            return value
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    private func client() throws -> ControlClient {
         try ControlClient(
             try ServerAddress("https://127.0.0.1:\(port)"), rootPEM: try folder.readText("home/tls/root.pem"),
             patience: .seconds(60)
         ) { UInt64(Date().timeIntervalSince1970 * 1_000_000) }
     }
 
-    func logIn() async throws -> ControlClient.Credential {
-        let client = try client()
-        // Also the wait for the server to be there.
-        let info = try ServerInfo(json: try #require(try await client.send("GET", "/v1/server")))
-        let challenge = try LoginChallenge(
-            json: try #require(try await client.send("POST", "/v1/login/challenge"))
-        ).challenge
+    /// - Parameter enrolled: an enrolled key; nil for the administrator's.
+    func logIn(by enrolled: PrivateKey? = nil) async throws -> ControlClient.Credential {
         let key = try PrivateKey.generate(.ed25519, comment: "")
-        let body = try Sample.login(adminKey, challenge: challenge, origin: info.origin, sessionKey: key)
-        let answer = try await client.send("POST", "/v1/login/keys", body)
-        await client.close()
-        return .init(session: try SessionInfo(json: try #require(answer)).id, key: key)
+        return try await withClient { client in
+            // Also the wait for the server to be there.
+            let info = try ServerInfo(json: try #require(try await client.send("GET", "/v1/server")))
+            let challenge = try LoginChallenge(
+                json: try #require(try await client.send("POST", "/v1/login/challenge"))
+            ).challenge
+            let body = try Sample.login(
+                enrolled ?? adminKey, challenge: challenge, origin: info.origin, sessionKey: key)
+            let answer = try await client.send("POST", "/v1/login/keys", body)
+            return .init(session: try SessionInfo(json: try #require(answer)).id, key: key)
+        }
     }
 
-    func killServer() async throws {
+    func killServer() throws {
         process?.signal(SIGKILL)
         _ = process?.wait(for: .seconds(10))
-        try await start()
+        try start()
     }
 
     /// Kills the process that holds the CA's keys; there may be none at the moment.

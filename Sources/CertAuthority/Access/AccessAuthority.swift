@@ -57,19 +57,19 @@ public final class AccessAuthority: Sendable {
     ///
     /// - Parameters:
     ///   - bindings: whose each identity is; what the providers bind to.
-    ///   - requests: where requests for approval are kept.
+    ///   - requests: where requests for approval are kept; nil for in memory only.
     ///   - origin: the authority's name, the log's too: an approval is good for one authority.
     public init(
         issuer: Issuer, directory: any Directory, policy: AccessPolicy, limits: Limits = Limits(),
         providers: [any SignInProvider] = [], workloads: [any WorkloadProvider] = [],
         bindings: any IdentityBindings = InMemoryIdentityBindings(),
-        requests: any RequestStore = InMemoryRequestStore(), origin: String
+        requests: (any RequestStore)? = nil, origin: String
     ) async throws(CertAuthorityError) {
         self.issuer = issuer
         self.directory = directory
         self.limits = limits
         self.bindings = bindings
-        requestStore = requests
+        requestStore = requests ?? InMemoryRequestStore(issuer.ledger)
         self.origin = origin
         signIns = PendingSignIns(randomBytes: issuer.randomBytes)
         self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
@@ -93,8 +93,7 @@ public final class AccessAuthority: Sendable {
                 },
             startedAt: milliseconds)
         self.state = Mutex(state)
-        let keptRequests = try await requests.requests()
-        book = GrantBook(keptRequests, sweptAt: now)
+        book = GrantBook(try await requestStore.requests(), sweptAt: now)
         for session in lost {
             try await record(
                 .login(
@@ -103,10 +102,6 @@ public final class AccessAuthority: Sendable {
         }
         let keptIDs = Set(kept.map(\.id))
         try await directory.removeSessions(all.map(\.id).filter { !keptIDs.contains($0) })
-        // Where the process died before it could record how a request ended.
-        for var request in keptRequests where request.end?.isRecorded == false {
-            try await recordEnd(&request, session: "", from: nil)
-        }
     }
 
     /// Sessions whose key is gone, and the others.
@@ -153,6 +148,14 @@ public final class AccessAuthority: Sendable {
     /// Appends entries that are no issuance.
     func record(_ drafts: LedgerDraft...) async throws(CertAuthorityError) {
         _ = try await issuer.ledger.append(drafts, at: issuer.clock())
+    }
+
+    /// Keeps what became of a request and records it, in one step, and tells those who watch.
+    func keep(
+        _ request: GrantRequest, _ kind: GrantChange.Kind?, recording drafts: [LedgerDraft]
+    ) async throws(CertAuthorityError) {
+        try await requestStore.save(request, recording: drafts, at: issuer.clock())
+        book.put(request, kind)
     }
 
     /// A fresh name for a session.

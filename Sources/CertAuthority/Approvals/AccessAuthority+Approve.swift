@@ -22,7 +22,9 @@ extension AccessAuthority {
             let viewer = viewer(session, from: address)
             var request = try visible(id, to: viewer)
             guard request.status(at: now) == .pending else { throw .requestIs(request, at: now) }
-            if let refusal = refusalOfApproval(request, by: viewer, signature) { return .refused(refusal) }
+            if let refusal = refusalOfApproval(request, by: viewer, signature) {
+                return try await refused(refusal, request, session, address)
+            }
             guard !request.approvals.contains(where: { $0.person.identity == session.person.identity }) else {
                 throw CertAuthorityError(
                     .conflict, "you have approved request \(request.id) already",
@@ -39,13 +41,11 @@ extension AccessAuthority {
                 let duration = min(request.duration, demand.longestGrant)
                 request.window = GrantRequest.Window(from: now, until: now.adding(duration) ?? now)
             }
-            try await record(
-                .approval(
-                    approvalRecord(
-                        .approved, request, session, address, text: text, signature: signature.encoded),
-                    requester: session.person.identity))
-            try await requestStore.save(request)
-            book.put(request, request.window == nil ? .noted : .granted)
+            let approved = approvalRecord(
+                .approved, request, session, address, text: text, signature: signature.encoded)
+            try await keep(
+                request, request.window == nil ? .noted : .granted,
+                recording: [.approval(approved, requester: session.person.identity)])
             return .done(request)
         }
     }
@@ -59,14 +59,14 @@ extension AccessAuthority {
         try checkText(reason, field: "reason", maximumBytes: AccessWish.maximumReasonBytes)
         return try await changes.run { () async throws(CertAuthorityError) in
             let viewer = viewer(session, from: address)
-            let request = try visible(id, to: viewer)
+            let request = try endable(id, by: viewer)
             guard request.status(at: now) == .pending else { throw .requestIs(request, at: now) }
             guard request.person != session.person.identity else {
                 throw CertAuthorityError(
                     .conflict, "request \(request.id) is your own", hint: "daypass withdraw \(request.id)")
             }
             guard viewer.isAdministrator || mayApprove(request, viewer) == .yes else {
-                return .refused(notAnApprover(request))
+                return try await refused(notAnApprover(request), request, session, address)
             }
             return .done(try await end(request, .denied, by: session, from: address, reason: reason))
         }
@@ -85,7 +85,7 @@ extension AccessAuthority {
         }
         return try await changes.run { () async throws(CertAuthorityError) in
             let viewer = viewer(session, from: address)
-            let request = try visible(id, to: viewer)
+            let request = try endable(id, by: viewer)
             let isOwn = request.person == session.person.identity
             switch request.status(at: now) {
             case .pending where isOwn:
@@ -95,7 +95,7 @@ extension AccessAuthority {
                     .conflict, "request \(request.id) is not granted", hint: "daypass deny \(request.id)")
             case .approved:
                 guard isOwn || viewer.isAdministrator || mayApprove(request, viewer) == .yes else {
-                    return .refused(notAnApprover(request))
+                    return try await refused(notAnApprover(request), request, session, address)
                 }
                 return .done(try await end(request, .revoked, by: session, from: address, reason: reason))
             case .denied, .withdrawn, .expired, .revoked, .ended: throw .requestIs(request, at: now)
@@ -121,77 +121,62 @@ extension AccessAuthority {
                 throw CertAuthorityError(.conflict, "\(who) has acknowledged review \(request.id)")
             }
             guard request.person != session.person.identity, session.person.provider != Person.apiKeys else {
-                return .refused(
-                    AccessDecision(
-                        verdict: .denied, rule: request.rule,
-                        reasons: ["another person has to look at what you did without approval"]))
+                let decision = AccessDecision(
+                    verdict: .denied, rule: request.rule,
+                    reasons: ["another person has to look at what you did without approval"])
+                return try await refused(decision, request, session, address)
             }
             guard viewer.isAdministrator || mayApprove(request, viewer) == .yes else {
-                return .refused(notAnApprover(request))
+                return try await refused(notAnApprover(request), request, session, address)
             }
             request.review = GrantRequest.Review(acknowledgedBy: session.person.identity, at: now, note: note)
-            try await record(
-                .approval(
-                    approvalRecord(.reviewed, request, session, address, reason: note),
-                    requester: session.person.identity))
-            try await requestStore.save(request)
-            book.put(request, .noted)
+            let reviewed = approvalRecord(.reviewed, request, session, address, reason: note)
+            try await keep(
+                request, .noted, recording: [.approval(reviewed, requester: session.person.identity)])
             return .done(request)
         }
     }
 
     // MARK: Ends
 
-    /// Ends a request or grant: called within ``changes``. What it opened is taken first, then recorded; where the
-    /// process dies between the two, it is recorded when it starts again.
+    /// A request that somebody may see, as it was before an end that could not be kept: whoever comes again ends it again.
+    private func endable(_ id: String, by viewer: Viewer) throws(CertAuthorityError) -> GrantRequest {
+        var request = try visible(id, to: viewer)
+        if request.end?.isRecorded == false { request.end = nil }
+        return request
+    }
+
+    /// Ends a request or grant: called within ``changes``. What it opened is taken first, and stays taken where its end can't
+    /// be kept and recorded.
     private func end(
         _ request: GrantRequest, _ status: GrantRequest.Status, by session: LoginSession,
         from address: IPAddress?, reason: String
     ) async throws(CertAuthorityError) -> GrantRequest {
+        let (by, now) = (session.person.identity, now)
         var request = request
-        request.end = GrantRequest.End(
-            status: status, by: session.person.identity, at: now, reason: reason, isRecorded: false)
+        request.end = GrantRequest.End(status: status, by: by, at: now, reason: reason)
         book.put(request, .over)
-        try await requestStore.save(request)
-        try await recordEnd(&request, session: session.id, from: address)
-        return request
-    }
-
-    /// Records how a request ended, with what that revokes.
-    func recordEnd(
-        _ request: inout GrantRequest, session: String, from address: IPAddress?
-    ) async throws(CertAuthorityError) {
-        guard let end = request.end, !end.isRecorded else { return }
         let change: ApprovalRecord.Change =
-            switch end.status {
+            switch status {
             case .withdrawn: .withdrawn
             case .revoked: .revoked
             default: .denied
             }
         var drafts: [LedgerDraft] = [
             .approval(
-                ApprovalRecord(
-                    change: change, request: ExactText(request.id), person: request.person,
-                    session: ExactText(session), sourceAddress: ExactText(address?.description ?? ""),
-                    grantedUntil: UnixTime(seconds: 0), text: "", signature: [], reason: ExactText(end.reason)
-                ),
-                requester: end.by)
+                approvalRecord(change, request, session, address, reason: reason), requester: by)
         ]
         if let authority = issuer.signers[.user]?.publicKey {
             for certificate in request.certificates where now < certificate.expires {
-                drafts.append(
-                    .revocation(
-                        try RevocationRecord(
-                            target: .serial(certificate.serial, authority: authority),
-                            expires: certificate.expires,
-                            reason: "the grant of request \(request.id) was revoked"),
-                        requester: end.by))
+                let revocation = try RevocationRecord(
+                    target: .serial(certificate.serial, authority: authority),
+                    expires: certificate.expires, reason: "the grant of request \(request.id) was revoked")
+                drafts.append(.revocation(revocation, requester: by))
             }
         }
-        _ = try await issuer.ledger.append(drafts, at: issuer.clock())
         request.end?.isRecorded = true
-        try await requestStore.save(request)
-        book.put(request, nil)
+        try await keep(request, nil, recording: drafts)
+        return request
     }
 
     // MARK: Refusals and records
@@ -231,6 +216,20 @@ extension AccessAuthority {
                 reasons: ["rule \(request.rule) asks whoever approves for a login that is new enough"])
         case .no: return notAnApprover(request)
         }
+    }
+
+    /// Records that somebody was not let do something to a request, and why.
+    private func refused(
+        _ decision: AccessDecision, _ request: GrantRequest, _ session: LoginSession, _ address: IPAddress?
+    ) async throws(CertAuthorityError) -> GrantOutcome {
+        // A scalar has 4 bytes at most.
+        let reason = String(
+            decision.reasons.joined(separator: "; ").unicodeScalars.prefix(AccessWish.maximumReasonBytes / 4))
+        try await record(
+            .approval(
+                approvalRecord(.refused, request, session, address, reason: reason),
+                requester: session.person.identity))
+        return .refused(decision)
     }
 
     private func notAnApprover(_ request: GrantRequest) -> AccessDecision {

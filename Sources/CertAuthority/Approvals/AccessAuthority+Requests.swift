@@ -81,16 +81,14 @@ extension AccessAuthority {
                 request.window = GrantRequest.Window(from: now, until: now.adding(duration) ?? now)
                 request.review = GrantRequest.Review()
             }
-            try await record(
-                .request(
-                    RequestRecord(
-                        request: ExactText(request.id), session: ExactText(session.id),
-                        sourceAddress: ExactText(address?.description ?? ""), policyDigest: policy.digest,
-                        grantedUntil: request.window?.until ?? UnixTime(seconds: 0),
-                        text: ExactText(request.text(origin: origin))),
-                    requester: session.person.identity))
-            try await requestStore.save(request)
-            book.put(request, wish.isBreakGlass ? .granted : .asked)
+            let asked = RequestRecord(
+                request: ExactText(request.id), session: ExactText(session.id),
+                sourceAddress: ExactText(address?.description ?? ""), policyDigest: policy.digest,
+                grantedUntil: request.window?.until ?? UnixTime(seconds: 0),
+                text: ExactText(request.text(origin: origin)))
+            try await keep(
+                request, wish.isBreakGlass ? .granted : .asked,
+                recording: [.request(asked, requester: session.person.identity)])
             return .done(request)
         }
     }

@@ -101,10 +101,12 @@ public struct GrantRequest: Sendable, Hashable {
         public let at: UnixTime
         /// One line; may be empty.
         public let reason: String
-        /// Whether the log has it: access is taken first and recorded then.
+        /// Whether it is kept and in the log: access is taken first.
         public var isRecorded: Bool
 
-        public init(status: Status, by: Identity, at: UnixTime, reason: String, isRecorded: Bool) {
+        public init(
+            status: Status, by: Identity, at: UnixTime, reason: String, isRecorded: Bool = false
+        ) {
             self.status = status
             self.by = by
             self.at = at

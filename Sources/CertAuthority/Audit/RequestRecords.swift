@@ -47,8 +47,10 @@ public struct ApprovalRecord: Sendable, Hashable {
         case revoked = 4
         /// Somebody else has looked at access without approval.
         case reviewed = 5
+        /// They were not let decide over it.
+        case refused = 6
 
-        /// "approved", "denied", "withdrawn", "revoked" or "reviewed".
+        /// "approved", "denied", "withdrawn", "revoked", "reviewed" or "refused".
         public var name: String {
             switch self {
             case .approved: "approved"
@@ -56,6 +58,7 @@ public struct ApprovalRecord: Sendable, Hashable {
             case .withdrawn: "withdrawn"
             case .revoked: "revoked"
             case .reviewed: "reviewed"
+            case .refused: "refused"
             }
         }
     }

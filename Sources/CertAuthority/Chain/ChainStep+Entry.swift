@@ -80,6 +80,7 @@ extension ChainStep {
         case .withdrawn: .withdrawal
         case .revoked: .grantRevocation
         case .reviewed: .review
+        case .refused: .decisionRefusal
         }
     }
 

@@ -21,6 +21,8 @@ public struct ChainStep: Sendable, Hashable {
         /// What was granted was taken back.
         case grantRevocation = "grant-revocation"
         case review
+        /// They were not let decide over it.
+        case decisionRefusal = "decision-refusal"
         /// The policy answered.
         case decision
         /// A certificate was issued.

@@ -13,6 +13,13 @@ public protocol RequestStore: Sendable {
     ///
     /// - Throws: what ``GrantRequest/checkStorable()`` throws.
     func save(_ request: GrantRequest) async throws(CertAuthorityError)
+    /// Keeps a request and records what made it what it is, in one step: both are durable when the call returns, or neither
+    /// has happened.
+    ///
+    /// - Throws: what ``save(_:)`` and ``Ledger/append(_:at:)`` throw.
+    func save(
+        _ request: GrantRequest, recording drafts: [LedgerDraft], at milliseconds: UInt64
+    ) async throws(CertAuthorityError)
     /// Takes requests away, all of them or none; ids that there aren't do no harm.
     func removeRequests(_ ids: [String]) async throws(CertAuthorityError)
 }
@@ -34,13 +41,23 @@ extension GrantRequest {
 /// A store that forgets everything when its process ends: for tests and trials.
 public actor InMemoryRequestStore: RequestStore {
     private var kept: [String: GrantRequest] = [:]
+    private let ledger: any Ledger
 
-    public init() {}
+    /// - Parameter ledger: where it is recorded what becomes of requests.
+    public init(_ ledger: any Ledger) { self.ledger = ledger }
 
     public func requests() -> [GrantRequest] { Array(kept.values) }
 
     public func save(_ request: GrantRequest) throws(CertAuthorityError) {
         try request.checkStorable()
+        kept[request.id] = request
+    }
+
+    public func save(
+        _ request: GrantRequest, recording drafts: [LedgerDraft], at milliseconds: UInt64
+    ) async throws(CertAuthorityError) {
+        try request.checkStorable()
+        _ = try await ledger.append(drafts, at: milliseconds)
         kept[request.id] = request
     }
 

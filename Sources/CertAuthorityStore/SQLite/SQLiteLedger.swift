@@ -27,8 +27,7 @@ public actor SQLiteLedger: Ledger {
     static let busyTimeout: TimeInterval = 10
 
     private struct Waiter {
-        let drafts: [LedgerDraft]
-        let milliseconds: UInt64
+        let batch: LedgerBatch
         let continuation: CheckedContinuation<Turn, Never>
     }
 
@@ -74,19 +73,20 @@ public actor SQLiteLedger: Ledger {
     public func append(
         _ drafts: [LedgerDraft], at milliseconds: UInt64
     ) async throws(CertAuthorityError) -> [LedgerReceipt] {
+        try await append(LedgerBatch(drafts: drafts, milliseconds: milliseconds))
+    }
+
+    func append(_ own: LedgerBatch) async throws(CertAuthorityError) -> [LedgerReceipt] {
         if isWriting {
             let turn = await withCheckedContinuation { continuation in
-                waiting.append(Waiter(drafts: drafts, milliseconds: milliseconds, continuation: continuation))
+                waiting.append(Waiter(batch: own, continuation: continuation))
             }
             if case .done(let result) = turn { return try result.get() }
         }
         isWriting = true
         let followers = waiting
         waiting = []
-        let batch =
-            [LedgerBatch(drafts: drafts, milliseconds: milliseconds)]
-            + followers.map { LedgerBatch(drafts: $0.drafts, milliseconds: $0.milliseconds) }
-        let results = await write(batch)
+        let results = await write([own] + followers.map(\.batch))
         for (follower, result) in zip(followers, results.dropFirst()) {
             follower.continuation.resume(returning: .done(result))
         }

@@ -9,9 +9,13 @@ import SSHWire
 /// Requests for approval, in the ledger's own file.
 public struct SQLiteRequestStore: RequestStore {
     private let database: SQLiteAccess
+    private let ledger: SQLiteLedger
 
     /// - Parameter ledger: opened for writing.
-    public init(_ ledger: SQLiteLedger) { database = ledger.access }
+    public init(_ ledger: SQLiteLedger) {
+        database = ledger.access
+        self.ledger = ledger
+    }
 
     public func requests() async throws(CertAuthorityError) -> [GrantRequest] {
         try await database.read { db in
@@ -20,13 +24,28 @@ public struct SQLiteRequestStore: RequestStore {
     }
 
     public func save(_ request: GrantRequest) async throws(CertAuthorityError) {
+        try await database.write(try Self.saving(request))
+    }
+
+    public func save(
+        _ request: GrantRequest, recording drafts: [LedgerDraft], at milliseconds: UInt64
+    ) async throws(CertAuthorityError) {
+        let batch = LedgerBatch(
+            drafts: drafts, milliseconds: milliseconds, alongside: try Self.saving(request))
+        _ = try await ledger.append(batch)
+    }
+
+    /// What a transaction does to keep a request.
+    private static func saving(
+        _ request: GrantRequest
+    ) throws(CertAuthorityError) -> @Sendable (Database) throws -> Void {
         try request.checkStorable()
         let (hosts, permissions) = (
             try storedJSON(request.hosts), try storedJSON(request.permissions.map(\.rawValue).sorted())
         )
         let approvals = try storedJSON(request.approvals.map(StoredApproval.init))
         let outcome = try storedJSON(StoredOutcome(request))
-        try await database.write { db in
+        return { db in
             try db.execute(
                 sql: """
                     INSERT OR REPLACE INTO access_requests (id, person, hosts, login, sudo, permissions,
@@ -106,7 +125,6 @@ struct StoredOutcome: Codable {
         let by: String
         let at: UInt64
         let reason: String
-        let isRecorded: Bool
     }
 
     struct Review: Codable {
@@ -127,8 +145,7 @@ struct StoredOutcome: Codable {
         until = request.window?.until.seconds
         end = request.end.map { end in
             End(
-                status: end.status.rawValue, by: end.by.text.string, at: end.at.seconds, reason: end.reason,
-                isRecorded: end.isRecorded)
+                status: end.status.rawValue, by: end.by.text.string, at: end.at.seconds, reason: end.reason)
         }
         review = request.review.map { review in
             Review(by: review.acknowledgedBy?.text.string, at: review.at?.seconds, note: review.note)
@@ -148,7 +165,7 @@ struct StoredOutcome: Codable {
             }
             request.end = GrantRequest.End(
                 status: status, by: try Identity(end.by), at: UnixTime(seconds: end.at), reason: end.reason,
-                isRecorded: end.isRecorded)
+                isRecorded: true)
         }
         request.review = try review.map { review in
             GrantRequest.Review(

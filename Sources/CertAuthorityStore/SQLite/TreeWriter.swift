@@ -11,6 +11,8 @@ import TransparencyLog
 struct LedgerBatch: Sendable {
     let drafts: [LedgerDraft]
     let milliseconds: UInt64
+    /// What else changes in the step that records them. Where the database refuses it, nothing of the step happens.
+    var alongside: (@Sendable (Database) throws -> Void)?
 }
 
 /// Writes entries and what follows from them inside a transaction.
@@ -46,7 +48,9 @@ final class TreeWriter: @unchecked Sendable {
             do {
                 let (entries, advanced) = try encode(batch, serials)
                 serials = advanced
-                results.append(.success(try insert(entries, into: &builder, db)))
+                let receipts = try insert(entries, into: &builder, db)
+                try batch.alongside?(db)
+                results.append(.success(receipts))
             } catch let error as CertAuthorityError {
                 results.append(.failure(error))
             }

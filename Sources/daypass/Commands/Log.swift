@@ -32,6 +32,8 @@ struct EntryReport: Encodable {
     let fingerprint: String?
     let authority: String?
     let reasons: [String]?
+    /// The access request that it is about.
+    let request: String?
     /// What was asked for, or signed.
     let text: String?
     /// The SSHSIG signature over the text, armoured.
@@ -51,6 +53,13 @@ struct EntryReport: Encodable {
         validBefore = fields.map { "\($0.validBefore)" }
         authority = fields?.signatureKey.fingerprint
         (text, signature) = entry.event.signed
+        request =
+            switch entry.event {
+            case .decision(let record): record.request?.string
+            case .request(let record): record.request.string
+            case .approval(let record): record.request.string
+            default: nil
+            }
         switch entry.event {
         case .issuance(let record):
             (principals, fingerprint, reasons) = (
@@ -106,7 +115,11 @@ extension LogEntry.Event {
         case .hostEvent(let record): "session-\(record.kind.name)"
         case .request(let record): record.grantedUntil.seconds == 0 ? "access-requested" : "break-glass"
         case .approval(let record):
-            record.change == .reviewed ? "break-glass-reviewed" : "access-\(record.change.name)"
+            switch record.change {
+            case .reviewed: "break-glass-reviewed"
+            case .refused: "approval-refused"
+            case .approved, .denied, .withdrawn, .revoked: "access-\(record.change.name)"
+            }
         case .alert(let record):
             "alert-\(record.subject.name.replacing(" ", with: "-"))\(record.isPresent ? "" : "-over")"
         case .fleetTrust: "fleet-trust"
@@ -246,7 +259,8 @@ struct LogShow: ParsableCommand {
             ("key ID", report.keyID),
             ("serial", report.serial), ("principals", report.principals?.joined(separator: ", ")),
             ("valid from", report.validAfter), ("valid to", report.validBefore), ("key", report.fingerprint),
-            ("CA", report.authority), ("reasons", report.reasons?.joined(separator: "; ")),
+            ("CA", report.authority), ("request", report.request),
+            ("reasons", report.reasons?.joined(separator: "; ")),
         ]
         for (name, value) in rows {
             if let value { Terminal.say("  \(name.padded(11))\(value.escapedForTerminal)") }

@@ -178,6 +178,7 @@ extension ChainInfo.Step {
         case .withdrawal: return "\(who) withdrew request \(request)\(reason)"
         case .grantRevocation: return "\(who) took back what request \(request) granted\(reason)"
         case .review: return "\(who) reviewed request \(request)\(reason)"
+        case .decisionRefusal: return "\(who) was not let decide over request \(request)\(reason)"
         case .decision:
             return
                 "the policy answered \(who)\(from): \(fact("verdict")), \(fact("login")) on \(fact("host"))"

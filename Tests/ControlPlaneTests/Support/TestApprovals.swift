@@ -7,16 +7,29 @@ import Synchronization
 
 /// A store of requests in memory that can be made to fail, and to lie.
 final class TestRequestStore: RequestStore {
-    let kept = InMemoryRequestStore()
+    let kept: InMemoryRequestStore
     private let fails = Mutex(false)
+
+    init(_ ledger: any Ledger) { kept = InMemoryRequestStore(ledger) }
 
     func fail(_ isFailing: Bool) { fails.withLock { $0 = isFailing } }
 
     func requests() async throws(CertAuthorityError) -> [GrantRequest] { await kept.requests() }
 
     func save(_ request: GrantRequest) async throws(CertAuthorityError) {
-        guard !fails.withLock({ $0 }) else { throw CertAuthorityError(.storeFull, "no room on this disk") }
+        try checkRoom()
         try await kept.save(request)
+    }
+
+    func save(
+        _ request: GrantRequest, recording drafts: [LedgerDraft], at milliseconds: UInt64
+    ) async throws(CertAuthorityError) {
+        try checkRoom()
+        try await kept.save(request, recording: drafts, at: milliseconds)
+    }
+
+    private func checkRoom() throws(CertAuthorityError) {
+        guard !fails.withLock({ $0 }) else { throw CertAuthorityError(.storeFull, "no room on this disk") }
     }
 
     func removeRequests(_ ids: [String]) async throws(CertAuthorityError) { await kept.removeRequests(ids) }

@@ -34,12 +34,13 @@ struct TestAuthority {
     let directory = TestDirectory()
     let signer: TestSigner
     let bindings: InMemoryIdentityBindings
-    let requests = TestRequestStore()
+    let requests: TestRequestStore
     let authority: AccessAuthority
     let alerts: AlertCenter
 
     init(limits: AccessAuthority.Limits = .init(), policy: String = TestAuthority.policy) async throws {
         signer = try TestSigner()
+        requests = TestRequestStore(ledger)
         let clock = clock
         bindings = InMemoryIdentityBindings { UnixTime(seconds: clock.seconds) }
         authority = try await Self.open(ledger, directory, signer, clock, bindings, limits, policy, requests)
@@ -53,7 +54,7 @@ struct TestAuthority {
         _ ledger: TestLedger, _ directory: TestDirectory, _ signer: TestSigner, _ clock: TestClock,
         _ bindings: any IdentityBindings = InMemoryIdentityBindings(),
         _ limits: AccessAuthority.Limits = .init(), _ policy: String = TestAuthority.policy,
-        _ requests: any RequestStore = InMemoryRequestStore()
+        _ requests: (any RequestStore)? = nil
     ) async throws -> AccessAuthority {
         let issuer = Issuer(
             policy: CAConfiguration(origin: "test.example").policy, ledger: ledger,
