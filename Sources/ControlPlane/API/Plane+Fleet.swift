@@ -112,7 +112,7 @@ extension Plane {
             joined: host.joined.seconds, connected: status.connected?.seconds,
             lastSeen: status.lastSeen?.seconds,
             recorded: hub.fleet.recordPlace(of: host.id)?.sequence ?? 0, revocations: status.revocations,
-            version: status.state?["agentVersion"]?.string)
+            version: status.agentVersion)
     }
 }
 

@@ -111,7 +111,7 @@ extension TunnelHub {
             }
             if version == 0 { return pending("there is no statement yet") }
             // Its answers are about what it would do.
-            if status.state?["dryRun"] == true { return pending("its agent only says what it would do") }
+            if status.isDryRun { return pending("its agent only says what it would do") }
             switch trustAnswers.answer(of: host.id, version: version) {
             case (true, _)?: return FleetTrustInfo.Host(host: host.id, state: .acknowledged)
             case (false, let reason)?:

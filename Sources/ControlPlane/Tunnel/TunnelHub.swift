@@ -16,8 +16,10 @@ public final class TunnelHub: Sendable {
         public var connected: UnixTime?
         /// When something came through it last.
         public var lastSeen: UnixTime?
-        /// What the agent said of itself (``ControlProtocol/Tunnel/state``).
-        public var state: JSONValue?
+        /// The agent's version, as it says (``ControlProtocol/Tunnel/state``).
+        public var agentVersion: String?
+        /// Whether the agent only says what it would do.
+        public var isDryRun = false
         /// The version of the revocation list that the host has in place, as far as this process has heard.
         public var revocations: UInt64?
     }
@@ -189,8 +191,14 @@ public final class TunnelHub: Sendable {
         state.withLock { $0.seen[host.id]?.lastSeen = now }
     }
 
+    /// What an agent says of itself, as far as it is of use: thousands of hosts say it.
     func told(_ host: EnrolledHost, _ value: JSONValue) {
-        state.withLock { $0.seen[host.id]?.state = value }
+        let version = value["agentVersion"]?.string.map { String($0.unicodeScalars.prefix(64)) }
+        let isDryRun = value["dryRun"] == true
+        state.withLock { state in
+            state.seen[host.id]?.agentVersion = version
+            state.seen[host.id]?.isDryRun = isDryRun
+        }
     }
 
     /// The open tunnel of a host.

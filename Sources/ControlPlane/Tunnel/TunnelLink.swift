@@ -10,9 +10,15 @@ import Synchronization
 
 /// The server's end of one tunnel: calls that wait for their answers.
 final class TunnelLink: Sendable {
+    private struct Waiting: Sendable {
+        let completion: @Sendable (Result<JSONValue, Problem>) -> Void
+        /// Nil for the moment between the call and its timer.
+        var timer: Scheduled<Void>?
+    }
+
     private struct State {
         var number: Int64 = 0
-        var waiting: [Int64: @Sendable (Result<JSONValue, Problem>) -> Void] = [:]
+        var waiting: [Int64: Waiting] = [:]
         var isClosed = false
     }
 
@@ -59,7 +65,7 @@ final class TunnelLink: Sendable {
         let number: Int64? = state.withLock { state in
             guard !state.isClosed, state.waiting.count < Self.maximumCalls else { return nil }
             state.number += 1
-            state.waiting[state.number] = completion
+            state.waiting[state.number] = Waiting(completion: completion)
             return state.number
         }
         guard let number else {
@@ -69,7 +75,7 @@ final class TunnelLink: Sendable {
                 ))
         }
         send(.request(id: .number(number), method: Tunnel.call, params: call.value))
-        channel.eventLoop.scheduleTask(in: timeout) { [weak self] in
+        let timer = channel.eventLoop.scheduleTask(in: timeout) { [weak self] in
             guard let self else { return }
             self.settle(
                 number,
@@ -79,6 +85,11 @@ final class TunnelLink: Sendable {
                         "host \(self.host.id) did not answer in \(timeout.nanoseconds / 1_000_000_000) seconds"
                     )))
         }
+        let isWaiting = state.withLock { state in
+            state.waiting[number]?.timer = timer
+            return state.waiting[number] != nil
+        }
+        if !isWaiting { timer.cancel() }
     }
 
     /// An answer has come.
@@ -98,8 +109,9 @@ final class TunnelLink: Sendable {
             state.waiting = [:]
             return waiting
         }
-        for completion in waiting.values {
-            completion(.failure(Problem(.hostUnavailable, "host \(host.id): its tunnel was closed")))
+        for waiting in waiting.values {
+            waiting.timer?.cancel()
+            waiting.completion(.failure(Problem(.hostUnavailable, "host \(host.id): its tunnel was closed")))
         }
     }
 
@@ -120,6 +132,13 @@ final class TunnelLink: Sendable {
     }
 
     private func settle(_ number: Int64, _ result: Result<JSONValue, Problem>) {
-        state.withLock { $0.waiting.removeValue(forKey: number) }?(result)
+        let waiting = state.withLock { state in
+            let waiting = state.waiting.removeValue(forKey: number)
+            // A table keeps its room, and most tunnels are idle.
+            if state.waiting.isEmpty { state.waiting = [:] }
+            return waiting
+        }
+        waiting?.timer?.cancel()
+        waiting?.completion(result)
     }
 }
