@@ -28,16 +28,36 @@ struct BackupCommand: ParsableCommand {
     @Flag(help: "Copy the private keys too, encrypted as they are.")
     var withKeys = false
 
+    @Option(
+        help: ArgumentHelp(
+            "The signer's folder, for --with-keys where it has an account of its own.", valueName: "DIR"))
+    var keys: String?
+
+    func validate() throws {
+        guard keys == nil || withKeys else { throw ValidationError("--keys goes with --with-keys") }
+    }
+
     func run() throws {
         let opened = try CAHome(home.folder)
         let settings = try home.settings()
         let now = millisecondsNow()
         let path = folder ?? "daypass-backup-\(Self.fileName(UnixTime(seconds: now / 1_000)))"
+        var elsewhere = [
+            "daypassd.yaml": home.configurationFile, "policy.yaml": home.path(settings.policyFile),
+        ]
+        for role in KeySeparation.roles {
+            let (own, given) = (home.folder.privateKey(role), keys.map { CAFolder($0).privateKey(role) })
+            if let given { elsewhere[String(own.dropFirst(home.folder.path.utf8.count + 1))] = given }
+            guard withKeys, !FileIO.exists(given ?? own) else { continue }
+            Terminal.complain(
+                "warning",
+                "the \(role.name) CA's private key is not in it: it is not at \((given ?? own).escapedForTerminal)"
+            )
+            Terminal.complain(
+                "hint", "where the signer has an account of its own, root names its folder with --keys")
+        }
         let backup = try BackupFolder.write(
-            to: path, home: opened,
-            elsewhere: [
-                "daypassd.yaml": home.configurationFile, "policy.yaml": home.path(settings.policyFile),
-            ], includingPrivateKeys: withKeys, at: now)
+            to: path, home: opened, elsewhere: elsewhere, includingPrivateKeys: withKeys, at: now)
         if !withKeys {
             Terminal.complain(
                 "warning",

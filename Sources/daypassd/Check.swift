@@ -12,7 +12,10 @@ import SSHWire
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check settings, policy, keys and store, without starting.",
-        discussion: "Exits with 3 when something would keep the control plane from starting.")
+        discussion: """
+            Exits with 3 when something would keep the control plane from starting. Warns when the server's account can \
+            read the CA's keys although the server is a service.
+            """)
 
     @OptionGroup var home: ServerHomeOptions
 
@@ -38,10 +41,17 @@ struct Check: AsyncParsableCommand {
             return "\(policy.ruleNames.count) rules, \(policy.tests.count) tests pass"
         }
         await check("keys") {
-            let keys = try CAHome(home.folder).unlock([.user, .host, .log]) { _ in
-                try settings.passphrase(home.folder)
-            }
-            return "user CA \(try keys.key(.user).publicKey.fingerprint)"
+            // Those of the CA are the signer's where it has been started apart.
+            let roles = settings.signerSocket == nil ? AuthorityRole.allCases : [.log]
+            let opened = try CAHome(home.folder)
+            _ = try opened.unlock(roles) { _ in try settings.passphrase(home.folder) }
+            return "user CA \(try opened.publicKey(.user).fingerprint)"
+        }
+        let custody = KeyCustody(folder: home.folder, socket: settings.signerSocket)
+        Terminal.say("ok      signer: \(custody.description)")
+        for finding in custody.findings {
+            Terminal.say("warning signer: \(finding.reason)")
+            if let hint = finding.hint { Terminal.say("        hint: \(hint)") }
         }
         await check("fleet roots") {
             let roots = try home.fleetRoots(settings)

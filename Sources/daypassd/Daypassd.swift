@@ -17,7 +17,8 @@ struct Daypassd: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Init.self, Serve.self, Check.self, SignerCommand.self, BackupCommand.self, RestoreCommand.self,
+            Init.self, Serve.self, Check.self, SignerCommand.self, Split.self, BackupCommand.self,
+            RestoreCommand.self,
         ])
 
     static func main() async {

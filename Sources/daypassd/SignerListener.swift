@@ -12,12 +12,17 @@ import SSHWire
     import Musl
 #endif
 
-/// A Unix socket on which orders come, one connection after the other.
+/// A Unix socket on which orders come from one account, one connection after the other.
 struct SignerListener {
     private let descriptor: Int32
+    private let client: uid_t
 
-    /// Listens at `path`, with mode 0600, in the place of a socket that nobody listens at any more.
-    init(path: String) throws {
+    /// Listens at `path`, in the place of a socket that nobody listens at any more.
+    ///
+    /// - Parameter client: the account that is answered; any other is hung up on, root too. The socket's mode is 0600 when it
+    ///   is this process's own, else 0660: the group's, as the folder it lies in is.
+    init(path: String, client: uid_t) throws {
+        self.client = client
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -42,7 +47,8 @@ struct SignerListener {
                 unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard descriptor >= 0, status == 0, listen(descriptor, 8) == 0 else {
+        let isOpened = unsafe client == geteuid() || chmod(path, 0o660) == 0
+        guard descriptor >= 0, status == 0, isOpened, listen(descriptor, 8) == 0 else {
             throw CertAuthorityError(
                 .file, "socket \(path.escapedForTerminal): \(describeSystemError(errno))")
         }
@@ -56,6 +62,10 @@ struct SignerListener {
                 guard errno == EINTR || errno == ECONNABORTED else {
                     throw CertAuthorityError(.file, "signer's socket: \(describeSystemError(errno))")
                 }
+                continue
+            }
+            guard Self.peer(connection) == client else {
+                _ = close(connection)
                 continue
             }
             while let body = Self.readFrame(connection), let order = try? SigningOrder(body: body.span) {
@@ -78,6 +88,20 @@ struct SignerListener {
                     if count == 0 || count < 0 && errno != EINTR { exit(0) }
                 }
             }, nil)
+    }
+
+    /// The account that connected; nil when that can't be known.
+    private static func peer(_ connection: Int32) -> uid_t? {
+        #if canImport(Darwin)
+            var (user, group) = (uid_t.max, gid_t.max)
+            return unsafe getpeereid(connection, &user, &group) == 0 ? user : nil
+        #else
+            // struct ucred (unix(7)), which Swift's Glibc does not show: process, user, group.
+            var peer: (Int32, UInt32, UInt32) = (0, .max, .max)
+            var length = socklen_t(MemoryLayout.size(ofValue: peer))
+            let status = unsafe getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length)
+            return status == 0 ? peer.1 : nil
+        #endif
     }
 
     /// A frame's body; nil at the end and for what is no frame.

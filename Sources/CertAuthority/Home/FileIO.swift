@@ -37,6 +37,9 @@ public enum FileIO {
 
     /// Reads a secret file straight into guarded memory.
     ///
+    /// A systemd credential is such a file, too: `write_credential` (exec-credential.c) leaves it with root, mode 0400, and
+    /// lets the service's account in by an access control list, whose mask stat(2) shows as rights of root's group.
+    ///
     /// - Throws: `.unsafeFile` when it is no regular file, somebody else owns it, or its group or others can read or
     ///   write it, with the command that mends it.
     public static func readSecret(_ path: String, maximumBytes: Int) throws(CertAuthorityError) -> SecretBytes
@@ -47,12 +50,14 @@ public enum FileIO {
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw CertAuthorityError(.unsafeFile, "\(path.escapedForTerminal): not a regular file")
         }
-        guard status.st_uid == geteuid() || geteuid() == 0 else {
+        let isCredential =
+            geteuid() != 0 && status.st_uid == 0 && status.st_gid == 0 && status.st_mode & 0o037 == 0
+        guard status.st_uid == geteuid() || geteuid() == 0 || isCredential else {
             throw CertAuthorityError(
                 .unsafeFile, "\(path.escapedForTerminal): owned by user \(status.st_uid), not by you",
                 hint: "use a key file of your own")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard status.st_mode & 0o077 == 0 || isCredential else {
             throw CertAuthorityError(
                 .unsafeFile,
                 "\(path.escapedForTerminal): mode 0\(String(status.st_mode & 0o7777, radix: 8)), others than its owner "
@@ -221,6 +226,63 @@ public enum FileIO {
                     + "others in", hint: "use a folder of its own with --home")
         }
         try setMode(0o700, of: path)
+    }
+
+    /// Refuses a folder that is not ours alone.
+    ///
+    /// - Throws: `.unsafeFile`, with the command that mends its mode.
+    public static func checkSecretFolder(_ path: String) throws(CertAuthorityError) {
+        let mode = try checkFolder(path) & 0o7777
+        guard mode & 0o077 == 0 else {
+            throw CertAuthorityError(
+                .unsafeFile, "\(path.escapedForTerminal): mode 0\(String(mode, radix: 8)) lets others in",
+                hint: "chmod 700 \(shellQuoted(path))")
+        }
+    }
+
+    /// Whether this process's account may read the file at `path`: it is opened, and nothing is read.
+    public static func isReadable(_ path: String) -> Bool { (try? Descriptor(opening: path)) != nil }
+
+    /// Gives our file or folder at `path` a group and a mode; nothing happens when there is none.
+    ///
+    /// - Throws: `.file` when it is somebody else's, or a link.
+    public static func setAccess(
+        _ path: String, group: UInt32, mode: UInt32
+    ) throws(CertAuthorityError) {
+        let number = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        if number < 0, errno == ENOENT { return }
+        guard number >= 0 else { throw .system("cannot open", path, errno) }
+        let file = Descriptor(owning: number)
+        guard fchown(file.number, uid_t.max, group) == 0,
+            fchmod(file.number, mode_t(truncatingIfNeeded: mode)) == 0
+        else { throw .system("cannot set the group and mode of", path, errno) }
+    }
+
+    /// Makes a folder of an account's own, 0700, in a folder of ours; one that is there must be its already.
+    ///
+    /// - Throws: `.unsafeFile` when something else is at `path`, or a folder of somebody else's.
+    public static func makeSecretFolder(
+        _ path: String, of account: SystemAccount, group: UInt32
+    ) throws(CertAuthorityError) {
+        let isNew = unsafe mkdir(path, 0o700) == 0
+        guard isNew || errno == EEXIST else {
+            throw .system(
+                "cannot make the folder", path, errno, hint: "make the folder that it lies in first")
+        }
+        let number = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard number >= 0 else { throw .system("cannot open", path, errno) }
+        let folder = Descriptor(owning: number)
+        var status = stat()
+        guard unsafe fstat(folder.number, &status) == 0,
+            status.st_uid == account.userID || isNew && status.st_uid == geteuid()
+        else {
+            throw CertAuthorityError(
+                .unsafeFile,
+                "\(path.escapedForTerminal): owned by user \(status.st_uid), not by \(account.userID)")
+        }
+        guard fchown(folder.number, account.userID, group) == 0, fchmod(folder.number, 0o700) == 0 else {
+            throw .system("cannot give away", path, errno)
+        }
     }
 
     /// - Returns: the mode of our folder at `path`.

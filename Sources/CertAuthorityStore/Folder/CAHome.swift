@@ -62,6 +62,14 @@ public struct CAHome: Sendable {
         var keys: [AuthorityRole: PrivateKey] = [:]
         for role in roles {
             let path = folder.privateKey(role)
+            guard FileIO.exists(path) else {
+                throw CertAuthorityError(
+                    .key, "there is no \(path.escapedForTerminal)",
+                    hint: role == .log
+                        ? "put the key back: nothing is recorded without it"
+                        : "where the signer has an account of its own, only the control plane issues; else put the key back"
+                )
+            }
             let contents = try FileIO.readSecret(path, maximumBytes: Self.maximumKeyFileBytes)
             do {
                 keys[role] = try PrivateKeyFile.parse(contents, path: path, passphrase: known)

@@ -57,12 +57,10 @@ extension SQLiteLedger {
     }
 
     static func open(
-        _ path: String, readOnly: Bool, busyTimeout: TimeInterval
+        _ path: String, readOnly: Bool, busyTimeout: TimeInterval, isDistrusted: Bool = false
     ) throws -> DatabasePool {
-        var configuration = Configuration()
-        configuration.readonly = readOnly
-        configuration.busyMode = .timeout(busyTimeout)
-        configuration.label = "ledger"
+        let configuration = configuration(
+            readOnly: readOnly, busyTimeout: busyTimeout, isDistrusted: isDistrusted)
         let pool = try DatabasePool(path: path, configuration: configuration)
         guard !readOnly else { return pool }
         // GRDB sets NORMAL when it opens a WAL pool, which does not sync a commit: set FULL after it, and look.
@@ -73,5 +71,24 @@ extension SQLiteLedger {
             }
         }
         return pool
+    }
+
+    /// How a connection is opened.
+    ///
+    /// - Parameter isDistrusted: as sqlite.org/security.html advises for files of others: functions that do something are
+    ///   not called by a schema, and each cell of a page is checked before it is used.
+    static func configuration(
+        readOnly: Bool, busyTimeout: TimeInterval, isDistrusted: Bool
+    ) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.busyMode = .timeout(busyTimeout)
+        configuration.label = "ledger"
+        if isDistrusted {
+            configuration.prepareDatabase { db in
+                try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
+            }
+        }
+        return configuration
     }
 }

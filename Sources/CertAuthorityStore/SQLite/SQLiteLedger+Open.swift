@@ -11,10 +11,9 @@ import TransparencyLog
 extension SQLiteLedger {
     /// Refuses what is no ledger of this version, before anything is opened for writing: to switch a file to
     /// write-ahead logging changes it, and it may be somebody else's.
-    static func checkKind(_ path: String, busyTimeout: TimeInterval) throws {
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(busyTimeout)
+    static func checkKind(_ path: String, busyTimeout: TimeInterval, isDistrusted: Bool) throws {
+        let configuration = Self.configuration(
+            readOnly: true, busyTimeout: busyTimeout, isDistrusted: isDistrusted)
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         try queue.read { db in
             guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {

@@ -46,9 +46,18 @@ public actor SQLiteLedger: Ledger {
         try self.init(opening: path, signer: signer, busyTimeout: Self.busyTimeout)
     }
 
-    /// - Parameter busyTimeout: how long another connection's transaction is waited for, in seconds.
+    /// Opens a database for reading that may have been written to harm whoever reads it.
+    ///
+    /// - Throws: as ``init(opening:signer:)``.
+    public init(reading path: String) throws(CertAuthorityError) {
+        try self.init(opening: path, signer: nil, busyTimeout: Self.busyTimeout, isDistrusted: true)
+    }
+
+    /// - Parameters:
+    ///   - busyTimeout: how long another connection's transaction is waited for, in seconds.
+    ///   - isDistrusted: whether SQLite guards against what the file's schema and pages may have been made to be.
     init(
-        opening path: String, signer: NoteSigner?, busyTimeout: TimeInterval
+        opening path: String, signer: NoteSigner?, busyTimeout: TimeInterval, isDistrusted: Bool = false
     ) throws(CertAuthorityError) {
         guard FileIO.exists(path) else {
             throw CertAuthorityError(
@@ -57,8 +66,9 @@ public actor SQLiteLedger: Ledger {
         }
         self.path = path
         do {
-            try Self.checkKind(path, busyTimeout: busyTimeout)
-            pool = try Self.open(path, readOnly: signer == nil, busyTimeout: busyTimeout)
+            try Self.checkKind(path, busyTimeout: busyTimeout, isDistrusted: isDistrusted)
+            pool = try Self.open(
+                path, readOnly: signer == nil, busyTimeout: busyTimeout, isDistrusted: isDistrusted)
             if let signer {
                 // An older version's file gets what was added since; whoever only reads does without.
                 try Self.migrate(pool)

@@ -165,8 +165,9 @@ private struct RemoteSigner: CertificateSigner {
     let publicKey: PublicKey
     let client: SignerClient
 
-    /// The signer is this program, by a socket that nobody else can open, and it signs what it reads from the log. A
-    /// signature over anything else makes a certificate that no sshd takes, and the client verifies it before use.
+    /// The signer is this program, at a socket in a folder where nobody else can put one, and it signs what it reads from
+    /// the log. A signature over anything else makes a certificate that no sshd takes, and the client verifies it before
+    /// use.
     var signaturesNeedVerifying: Bool { false }
 
     func sign(_ recorded: [RecordedIssuance]) async throws(CertAuthorityError) -> [Signature] {
