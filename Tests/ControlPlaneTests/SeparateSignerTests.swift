@@ -196,4 +196,36 @@ struct SeparateSignerTests {
             _ = try await TwoAccounts.certificate(client, session, "two")
         }
     }
+
+    @Test func theBoundsThatTheServerCanWriteAreNotTheSigners() async throws {
+        let plane = try TwoAccounts()
+        try plane.split().orThrow("split")
+        // The server's config.yaml allows a day, and its policy ten minutes; the signer's own five.
+        let given = try plane.folder.readText("keys/config.yaml")
+        let narrow = given.replacing("max_lifetime: 1d", with: "max_lifetime: 5m")
+            .replacing("default_lifetime: 8h", with: "default_lifetime: 5m")
+        try #require(narrow != given)
+        try plane.folder.write(narrow, to: "keys/config.yaml")
+        try plane.startSigner()
+        try plane.startServer()
+        // A patient client waits for the server to be there; the next one is told at once.
+        try await plane.withSession { _, _ in }
+        try await plane.withSession(patience: .seconds(1)) { client, session in
+            await #expect(throws: (any Error).self) {
+                try await TwoAccounts.certificate(client, session, "long")
+            }
+        }
+        let log = try TwoAccounts.run(
+            TwoAccounts.server, try BuiltProduct.path("daypass"),
+            ["log", "list", "--home", plane.home, "--format", "json"]
+        ).orThrow("log list").stdoutText
+        // It is recorded: what fails is the signature.
+        #expect(log.contains("\"issued\""))
+        plane.killSigner()
+        try plane.folder.write(given, to: "keys/config.yaml")
+        try plane.startSigner()
+        try await plane.withSession { client, session in
+            _ = try await TwoAccounts.certificate(client, session, "again")
+        }
+    }
 }

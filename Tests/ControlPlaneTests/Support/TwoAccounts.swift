@@ -160,10 +160,13 @@ final class TwoAccounts {
     }
 
     /// Runs `body` with a client and the administrator's session.
+    ///
+    /// - Parameter patience: how long the client tries again when it is told that something is away.
     func withSession(
+        patience: Duration = .seconds(60),
         _ body: (ControlClient, ControlClient.Credential) async throws -> Void
     ) async throws {
-        let client = try client()
+        let client = try client(patience)
         do {
             try await body(client, try await logIn(client))
         } catch {
@@ -173,10 +176,10 @@ final class TwoAccounts {
         await client.close()
     }
 
-    private func client() throws -> ControlClient {
+    private func client(_ patience: Duration) throws -> ControlClient {
         try ControlClient(
             try ServerAddress("https://127.0.0.1:\(port)"), rootPEM: try folder.readText("home/tls/root.pem"),
-            patience: .seconds(60)
+            patience: patience
         ) { UInt64(Date().timeIntervalSince1970 * 1_000_000) }
     }
 
