@@ -71,6 +71,19 @@ import Testing
         #expect(try scene.server.events("open").first?["subprotocol"] == "daypass.v1")
     }
 
+    // braekhus answers with the first subprotocol that it is offered.
+    @Test func aServerThatTakesAnySubprotocolIsSpokenToAsTheSettingsSay() throws {
+        let scene = try TunnelScene(
+            sent: [Self.call(1, "{}")], serverArguments: ["--any-subprotocol"],
+            configuration: "heartbeatIntervalSeconds: 1\n")
+        _ = try scene.waitForMessage("the answer") { $0["id"] == 1 && $0["result"] != nil }
+        _ = try scene.waitForMessage("the heartbeat") { $0["id"] == 1 && $0["method"] == "setClientId" }
+        let request = try #require(try scene.server.events("request").first)
+        #expect(header("sec-websocket-protocol", request) == nil)
+        let methods = try scene.server.messages().compactMap { $0["method"]?.string }
+        #expect(Set(methods) == ["setClientId"])
+    }
+
     // P0's agent notices a dropped connection after up to a minute, and exits; over a batch or a malformed frame too.
     @Test(arguments: ["drop", "garbage", "masked", "close"])
     func p0Defect26_aLostConnectionIsMadeAnewInTheSameProcess(mode: String) throws {

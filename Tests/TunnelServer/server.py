@@ -4,7 +4,7 @@
 """A server as braekhus is one, made of PyPI's websockets: it answers setClientId, sends the calls that it is given, and
 misbehaves as it is told. What happens is written to a log, one JSON object a line.
 
-    server.py LOG MODE [--subprotocol NAME] [--tls CERTIFICATE KEY] [--send FILE]
+    server.py LOG MODE [--subprotocol NAME | --any-subprotocol] [--tls CERTIFICATE KEY] [--send FILE]
 
 Modes: normal; drop, garbage, masked, silent, mute, close: what happens to the first connection; refuse: 401 for the
 first two; hang: connections are taken and nothing is said; join: every request gets
@@ -23,6 +23,7 @@ arguments = argparse.ArgumentParser()
 arguments.add_argument("log")
 arguments.add_argument("mode")
 arguments.add_argument("--subprotocol")
+arguments.add_argument("--any-subprotocol", action="store_true")
 arguments.add_argument("--tls", nargs=2)
 arguments.add_argument("--send")
 options = arguments.parse_args()
@@ -137,6 +138,8 @@ async def main():
     async with serve(
         talk, "127.0.0.1", 0, process_request=judge, ssl=tls, ping_interval=None, compression=None,
         subprotocols=[options.subprotocol] if options.subprotocol else None,
+        # As Node's ws does when nobody says otherwise.
+        select_subprotocol=(lambda _, offered: offered[0] if offered else None) if options.any_subprotocol else None,
     ) as server:
         note("listening", port=next(iter(server.sockets)).getsockname()[1])
         await asyncio.Future()

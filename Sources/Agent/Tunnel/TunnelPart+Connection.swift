@@ -65,7 +65,9 @@ extension TunnelPart {
 
     private func beginUpgrade(_ stream: NetworkStream) throws(AgentError) {
         let nonce = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        let upgrade = WebSocketUpgrade(nonce: nonce, subprotocols: [Tunnel.subprotocol])
+        // P0's servers, Node's ws, choose whatever is offered first, and then know none of it.
+        let upgrade = WebSocketUpgrade(
+            nonce: nonce, subprotocols: settings.dialect == .daypass ? [Tunnel.subprotocol] : [])
         let request = upgrade.request(to: settings.url, token: try token(), userAgent: userAgent)
         debug("tunnel: connected (\(stream.security)); GET \(settings.url), Authorization: Bearer <redacted>")
         try stream.send(request)
