@@ -109,6 +109,23 @@ struct FleetStoreConformanceTests {
     }
 
     @Test(arguments: Kind.allCases)
+    func aHostIsEnrolledWithoutATokenAndNoneIsSpent(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        try await subject.store.add(try token("aa"))
+        try await subject.store.enrol(try host("web1"), spending: nil)
+        let again = try host("web1", clientID: "acme:web1:ssh")
+        try await subject.store.enrol(again, spending: nil)
+        #expect(try await subject.reopened().enrolledHosts() == [again])
+        #expect(try await subject.reopened().joinTokens().map(\.id) == ["aa"])
+        let thief = try host("web2", clientID: "acme:web1:ssh")
+        let error = await #expect(throws: CertAuthorityError.self) {
+            try await subject.store.enrol(thief, spending: nil)
+        }
+        #expect(error?.code == .conflict)
+        #expect(try await subject.reopened().enrolledHosts() == [again])
+    }
+
+    @Test(arguments: Kind.allCases)
     func theNewestRecordOfAHostIsTheNewestInTheLog(kind: Kind) async throws {
         let subject = try Subject(kind)
         _ = try await subject.ledger.append(

@@ -19,4 +19,27 @@ extension FuzzTarget {
         try require(again?.changes(from: statement).added.isEmpty == true, "and are the same")
         return .accepted
     }
+
+    /// What a host prints to be enrolled, in whichever form.
+    static let registration = FuzzTarget(
+        "registration", maximumBytes: RegistrationRequest.maximumBytes
+    ) { input throws(BrokenProperty) in
+        guard let request = try attempt({ try RegistrationRequest(parsing: input) }) else { return .refused }
+        let value = try attempt { try RegistrationRequest.value(parsing: input) }
+        guard let value else { throw BrokenProperty("what is understood is handed on") }
+        let again = try attempt { try RegistrationRequest(json: value) }
+        try require(again == request, "what is handed on says the same")
+        let names = 1...RegistrationRequest.maximumNameBytes
+        try require(names.contains(request.hostName.utf8.count), "a name has bounds")
+        try require(
+            !request.hostName.holdsControlCharacters
+                && !request.labels.contains { $0.holdsControlCharacters },
+            "what is shown acts on no terminal")
+        guard let wish = try attempt({ try EnrolmentRequest(value, replaces: true) }) else {
+            throw BrokenProperty("what is understood can be vouched for")
+        }
+        let sent = try attempt { try EnrolmentRequest(json: wish.json) }
+        try require(sent == wish, "an enrolment is read back")
+        return .accepted
+    }
 }

@@ -13,7 +13,7 @@ extension FuzzTarget {
             frontier,
             logEntry, configuration, accessPolicy, timeSpan, requestText, json, idToken, sessionReport,
             sessionRecord, webSocket, rpcMessage, httpHead, jsonWebKey, tunnelURL,
-            trustStatement,
+            trustStatement, registration,
         ] + ofHosts
 
     #if os(Linux)

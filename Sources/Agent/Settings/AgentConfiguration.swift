@@ -135,6 +135,18 @@ public struct AgentConfiguration: Sendable {
         }
     }
 
+    /// What of the client id the settings say, under the names of P0's registration; nothing where the server is to say it.
+    public func statedIdentity() throws(AgentError) -> [(name: String, value: String)] {
+        var members: [(name: String, value: String)] = []
+        if try text(.clientID) != nil {
+            members.append(("clientId", try clientIdentity()))
+        } else if let organisation = try text(.organisation), let host = try text(.host) {
+            _ = try clientIdentity()
+            members += [("orgId", organisation), ("hostId", host)]
+        }
+        return members
+    }
+
     /// What kind of token the server takes: P0's where nothing says otherwise, as P0's files say nothing.
     public func dialect() throws(AgentError) -> Tunnel.Dialect {
         switch try text(.dialect) {

@@ -133,9 +133,16 @@ public struct RegistrationAnswer: Sendable, Hashable {
         settings = [
             (.organisation, try Self.text(json, "orgId")), (.host, try Self.text(json, "hostId")),
             (.environment, try Self.text(json, "environmentId")), (.tunnel, try Self.url(json, "tunnelHost")),
-            (.dialect, "p0"),
+            // Daypass's servers say so; they take tokens that are good once.
+            (.dialect, json["protocol"] == "daypass" ? "daypass" : "p0"),
         ]
         (fleetRoots, revocationKey) = ([], nil)
+    }
+
+    /// What the host calls itself from now on.
+    public var clientID: String {
+        func value(_ name: SettingName) -> String? { settings.first { $0.name == name }?.value }
+        return value(.clientID) ?? "\(value(.organisation) ?? ""):\(value(.host) ?? ""):ssh"
     }
 
     private static func key(_ value: JSONValue, _ name: String) throws(AgentError) -> PublicKey {

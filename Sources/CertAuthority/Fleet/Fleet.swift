@@ -149,46 +149,25 @@ public final class Fleet: Sendable {
     public func join(
         token text: String, name: String, key: PublicKey, hostKeys: [PublicKey], from address: IPAddress?
     ) async throws(CertAuthorityError) -> EnrolledHost {
-        guard key.keyType == .ecdsaP384 else {
-            throw CertAuthorityError(.invalidRequest, "key: a P-384 key expected")
-        }
-        guard hostKeys.count <= EnrolledHost.maximumHostKeys else {
-            throw CertAuthorityError(
-                .invalidRequest,
-                "host keys: \(hostKeys.count), at most \(EnrolledHost.maximumHostKeys) are allowed")
-        }
+        try Self.check(key, hostKeys)
         let refusal = CertAuthorityError(
             .notFound, "the join token is not known, was used, has expired, or is for other hosts",
             hint: "ask an administrator for one: daypass hosts join-token")
         guard let parsed = JoinToken.parse(text) else { throw refusal }
         return try await changes.run { () async throws(CertAuthorityError) in
-            let now = now
             let token = state.withLock { $0.tokens[parsed.id] }
             guard let token, token.isOpened(bySecretOfDigest: parsed.secretDigest), now < token.expires,
                 token.admits(name)
             else { throw refusal }
-            let known = access.hosts.first { $0.id == name || $0.names.contains(name) }
+            let known = known(name)
             let id = known?.id ?? name
-            let managed = try ManagedHost(
-                id: id, names: known?.names ?? [], labels: token.labels)
-            let host = EnrolledHost(
-                id: id, clientID: "daypass:\(id):ssh", key: key, hostKeys: hostKeys, joined: now)
-            if let other = state.withLock({ state in state.hosts.values.first { $0.key == key && $0.id != id }
-            }) {
-                throw CertAuthorityError(.conflict, "the key is the host \(other.id)'s already")
-            }
-            try await access.set(managed, by: token.creator)
-            try await access.record(
-                change(
-                    .hostKey, true, id,
-                    "\(key.fingerprint) by join token \(token.id) from \(address?.description ?? "unknown")",
-                    by: token.creator))
-            try await store.enrol(host, spending: token.id)
-            state.withLock { state in
-                state.tokens[token.id] = nil
-                state.hosts[host.clientID] = host
-            }
-            return host
+            return try await admit(
+                EnrolledHost(
+                    id: id, clientID: Self.clientID(id), key: key, hostKeys: hostKeys, joined: now),
+                as: try ManagedHost(id: id, names: known?.names ?? [], labels: token.labels),
+                spending: token.id,
+                "\(key.fingerprint) by join token \(token.id) from \(address?.description ?? "unknown")",
+                by: token.creator)
         }
     }
 
@@ -213,6 +192,57 @@ public final class Fleet: Sendable {
         try checkText(command, field: "command", maximumBytes: 64)
         try checkText(id, field: "host", maximumBytes: ManagedHost.maximumIDBytes)
         try await access.record(change(.hostCall, true, id, command, by: actor))
+    }
+
+    /// What the agent of a host calls itself where nothing else says so.
+    static func clientID(_ id: String) -> String { "\(organisation):\(id):ssh" }
+
+    /// Whose hosts they are in client ids that are made here.
+    public static let organisation = "daypass"
+
+    /// The host of the inventory that a name means.
+    func known(_ name: String) -> ManagedHost? {
+        access.hosts.first { $0.id == name || $0.names.contains(name) }
+    }
+
+    static func check(_ key: PublicKey, _ hostKeys: [PublicKey]) throws(CertAuthorityError) {
+        guard key.keyType == .ecdsaP384 else {
+            throw CertAuthorityError(.invalidRequest, "key: a P-384 key expected")
+        }
+        guard hostKeys.count <= EnrolledHost.maximumHostKeys else {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "host keys: \(hostKeys.count), at most \(EnrolledHost.maximumHostKeys) are allowed")
+        }
+    }
+
+    /// Puts a host into the inventory and its agent's key beside it. To be called by one change at a time.
+    ///
+    /// - Parameters:
+    ///   - token: the join token that is spent by it; nil for an administrator's word.
+    ///   - detail: what the log says of it.
+    func admit(
+        _ host: EnrolledHost, as managed: ManagedHost, spending token: String? = nil, _ detail: String,
+        by actor: Identity
+    ) async throws(CertAuthorityError) -> EnrolledHost {
+        let others = state.withLock { state in state.hosts.values.filter { $0.id != host.id } }
+        if let other = others.first(where: { $0.key == host.key }) {
+            throw CertAuthorityError(.conflict, "the key is the host \(other.id)'s already")
+        }
+        if let other = others.first(where: { $0.clientID == host.clientID }) {
+            throw CertAuthorityError(
+                .conflict, "the client id \(host.clientID) is the host \(other.id)'s already")
+        }
+        try await access.set(managed, by: actor)
+        try await access.record(change(.hostKey, true, host.id, detail, by: actor))
+        try await store.enrol(host, spending: token)
+        state.withLock { state in
+            if let token { state.tokens[token] = nil }
+            // It may have had another client id.
+            state.hosts = state.hosts.filter { $0.value.id != host.id }
+            state.hosts[host.clientID] = host
+        }
+        return host
     }
 
     private func forgetExpiredTokens() async throws(CertAuthorityError) {

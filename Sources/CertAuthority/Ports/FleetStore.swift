@@ -14,10 +14,12 @@ public protocol FleetStore: Sendable {
     func removeJoinTokens(_ ids: [String]) async throws(CertAuthorityError)
 
     func enrolledHosts() async throws(CertAuthorityError) -> [EnrolledHost]
-    /// Takes the token away and adds the host, or puts it in the place of the one with its id: both or neither.
+    /// Takes the token away, if there is one to be spent, and adds the host, or puts it in the place of the one with its
+    /// id: both or neither.
     ///
+    /// - Parameter token: the token's id; nil where an administrator's word is enough.
     /// - Throws: `.conflict` when the token is gone, and when another host has the client id.
-    func enrol(_ host: EnrolledHost, spending token: String) async throws(CertAuthorityError)
+    func enrol(_ host: EnrolledHost, spending token: String?) async throws(CertAuthorityError)
     /// Forgets a host's key; nothing happens when there is none.
     func removeEnrolledHost(id: String) async throws(CertAuthorityError)
 

@@ -23,12 +23,12 @@ public actor InMemoryFleetStore: FleetStore {
 
     public func enrolledHosts() -> [EnrolledHost] { Array(known.values) }
 
-    public func enrol(_ host: EnrolledHost, spending token: String) throws(CertAuthorityError) {
-        guard tokens[token] != nil else { throw .joinTokenIsGone }
+    public func enrol(_ host: EnrolledHost, spending token: String?) throws(CertAuthorityError) {
+        if let token, tokens[token] == nil { throw .joinTokenIsGone }
         guard !known.values.contains(where: { $0.clientID == host.clientID && $0.id != host.id }) else {
             throw .clientIDIsTaken(host.clientID)
         }
-        tokens[token] = nil
+        if let token { tokens[token] = nil }
         known[host.id] = host
     }
 

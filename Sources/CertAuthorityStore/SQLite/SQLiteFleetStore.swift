@@ -57,11 +57,13 @@ public struct SQLiteFleetStore: FleetStore {
         }
     }
 
-    public func enrol(_ host: EnrolledHost, spending token: String) async throws(CertAuthorityError) {
+    public func enrol(_ host: EnrolledHost, spending token: String?) async throws(CertAuthorityError) {
         let hostKeys = try storedJSON(host.hostKeys.map(\.text))
         try await database.write { db in
-            try db.execute(sql: "DELETE FROM join_tokens WHERE id = ?", arguments: [token])
-            guard db.changesCount == 1 else { throw CertAuthorityError.joinTokenIsGone }
+            if let token {
+                try db.execute(sql: "DELETE FROM join_tokens WHERE id = ?", arguments: [token])
+                guard db.changesCount == 1 else { throw CertAuthorityError.joinTokenIsGone }
+            }
             do {
                 try db.execute(sql: "DELETE FROM enrolled_hosts WHERE id = ?", arguments: [host.id])
                 try db.execute(

@@ -15,12 +15,18 @@ extension Plane {
             let host = try await fleet.join(
                 token: wish.token, name: wish.hostname.lowercased(), key: wish.key.key,
                 hostKeys: wish.hostKeys, from: context.sourceAddress)
-            let authority = (request.head.authority ?? "").lowercased()
+            return Response(.created, json: joined(host, request).json)
+        }
+        v1.post("hosts/register") { [self] request, context in
+            let wish = try RegistrationRequest(p0Body: try json(try await body(request, context)))
+            let host = try await fleet.join(
+                token: try bearer(request), name: wish.hostName.lowercased(), key: wish.key.key,
+                hostKeys: [wish.hostKey], from: context.sourceAddress)
             return Response(
-                .created,
-                json: JoinAnswer(
-                    clientID: host.clientID, tunnelURL: "wss://\(authority)/v1/tunnel",
-                    revocationKey: hub.revocationKey, fleetRoots: fleet.roots
+                json: RegistrationReply(
+                    organisation: Fleet.organisation, hostID: host.id,
+                    environmentID: wish.environmentID.isEmpty ? "default" : wish.environmentID,
+                    tunnelURL: tunnelURL(request)
                 ).json)
         }
         v1.get("join-tokens") { [self] request, context in
@@ -51,6 +57,16 @@ extension Plane {
             let agents = try fleet.hosts.map { try agentInfo($0) }
             return try page(agents, request, by: \.id) { $0.json }
         }
+        v1.post("agents") { [self] request, context in
+            let caller = try await authenticateAdministrator(request, context)
+            let wish = try EnrolmentRequest(json: try json(caller.body))
+            return try await remember(request, of: caller) {
+                let host = try await fleet.enrol(Enrolment(wish), by: caller.session.person.identity)
+                // Whoever is connected by the key before is not this host any more.
+                hub.disconnect(host.id)
+                return Answer(.created, json: joined(host, request).json)
+            }
+        }
         v1.delete("agents/:id") { [self] request, context in
             let caller = try await authenticateAdministrator(request, context)
             let id = try context.parameters.require("id")
@@ -73,6 +89,28 @@ extension Plane {
             _ = try await authenticateAdministrator(request, context)
             return try await hostSessions(request)
         }
+    }
+
+    /// What a host is told once its key is known.
+    private func joined(_ host: EnrolledHost, _ request: Request) -> JoinAnswer {
+        JoinAnswer(
+            clientID: host.clientID, tunnelURL: tunnelURL(request), revocationKey: hub.revocationKey,
+            fleetRoots: hub.fleet.roots)
+    }
+
+    /// Where tunnels go, by the name by which whoever asks has come here.
+    private func tunnelURL(_ request: Request) -> String {
+        "wss://\((request.head.authority ?? "").lowercased())/v1/tunnel"
+    }
+
+    private func bearer(_ request: Request) throws -> String {
+        let scheme = "bearer "
+        guard let value = request.headers[.authorization], value.lowercased().hasPrefix(scheme) else {
+            throw Problem(
+                .notLoggedIn, "Authorization: Bearer and a join token expected",
+                hint: "an administrator makes one: daypass hosts join-token")
+        }
+        return String(value.dropFirst(scheme.count))
     }
 
     private func hostSessions(_ request: Request) async throws -> Response {
@@ -111,8 +149,20 @@ extension Plane {
             id: host.id, clientID: host.clientID, keyThumbprint: try JSONWebKey(host.key).thumbprint,
             joined: host.joined.seconds, connected: status.connected?.seconds,
             lastSeen: status.lastSeen?.seconds,
-            recorded: hub.fleet.recordPlace(of: host.id)?.sequence ?? 0, revocations: status.revocations,
-            version: status.agentVersion)
+            recorded: hub.fleet.recordPlace(of: host.id)?.sequence ?? 0,
+            revocations: status.isDryRun ? nil : status.revocations,
+            version: status.agentVersion,
+            dialect: hub.link(to: host.id).map { $0.dialect == .p0 ? "p0" : "daypass" })
+    }
+}
+
+extension Enrolment {
+    fileprivate init(_ wish: EnrolmentRequest) {
+        let registration = wish.registration
+        self.init(
+            name: registration.hostName, id: wish.id, clientID: registration.clientID,
+            key: registration.key.key, hostKeys: [registration.hostKey], labels: wish.labels,
+            replaces: wish.replaces)
     }
 }
 

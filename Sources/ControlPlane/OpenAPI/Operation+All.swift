@@ -197,6 +197,12 @@ extension Operation {
             answer: .json(.reference("Joined"), status: 201),
             problems: [.notFound, .conflict, .storeUnavailable]),
         Operation(
+            method: .post, path: "/v1/hosts/register", name: "registerHost",
+            summary: "Lets a host's agent in as P0's backend does, by a join token as its Bearer token.",
+            access: .anybody, cost: RequestLimits.loginCost, body: .reference("P0Registration"),
+            maximumBodyBytes: JoinRequest.maximumBytes, answer: .json(.reference("P0Registered")),
+            problems: [.notLoggedIn, .notFound, .conflict, .storeUnavailable]),
+        Operation(
             method: .get, path: "/v1/join-tokens", name: "joinTokens",
             summary: "The join tokens that are out, without what makes them work.", access: .administrator,
             query: paging, answer: .page("JoinToken"), problems: [.denied]),
@@ -213,6 +219,13 @@ extension Operation {
         Operation(
             method: .get, path: "/v1/agents", name: "agents", summary: "The hosts' agents and their tunnels.",
             access: .administrator, query: paging, answer: .page("Agent"), problems: [.denied]),
+        Operation(
+            method: .post, path: "/v1/agents", name: "enrolAgent",
+            summary: "Lets a host's agent connect by the key in the registration that it printed.",
+            access: .administrator, body: .reference("Enrolment"),
+            maximumBodyBytes: EnrolmentRequest.maximumBytes, isRemembered: true,
+            answer: .json(.reference("Joined"), status: 201),
+            problems: [.denied, .conflict, .storeUnavailable]),
         Operation(
             method: .get, path: "/v1/witnesses", name: "witnesses",
             summary: "The hosts as witnesses of the log: what each of them has cosigned.", query: paging,

@@ -152,6 +152,39 @@ extension Schema {
                 may("fleetRoots", .list(.text("A key that says which CAs hosts take."))),
             ])
         ),
+        (
+            "P0Registration",
+            .object([need("key", .text("The registration's JSON in base64."))])
+        ),
+        (
+            "P0Registered",
+            .object([
+                need("ok", .flag()), need("environmentId", .text()), need("hostId", .text()),
+                need("orgId", .text()), need("trustedCa", .text("Empty.")), need("tunnelHost", .text()),
+                need("protocol", .text("Which tokens the server likes best.")),
+            ])
+        ),
+        (
+            "Registration",
+            .object([
+                need("hostname", .text()), may("publicIp", .text()),
+                need("fingerprint", .text("Of fingerprintPublicKey.")),
+                need("fingerprintPublicKey", .text("One of sshd's keys.")),
+                need("jwkPublicKey", .map(.text())),
+                may("labels", .list(.text("What the host would like; they do not count."))),
+                need("timestamp", .text("RFC 3339, in UTC.")), may("environmentId", .text()),
+                may("orgId", .text()), may("hostId", .text()), may("clientId", .text()),
+            ])
+        ),
+        (
+            "Enrolment",
+            .object([
+                need("registration", .reference("Registration")),
+                may("id", .text("The host's id, where it is not the hostname.")),
+                may("labels", .map(.text("Without them those of the inventory stay."))),
+                may("replace", .flag("Whether a key that the host has already is replaced.")),
+            ])
+        ),
         ("FleetTrust", fleetTrust),
         (
             "Revocation",
@@ -190,6 +223,7 @@ extension Schema {
                 need("recorded", .number("The newest of its records that the log has.")),
                 may("revocations", .number("The version of the revocation list that it has in place.")),
                 may("version", .text()),
+                may("protocol", .text("What is spoken on its tunnel.", words: ["daypass", "p0"])),
             ])
         ),
         (

@@ -204,10 +204,16 @@ public final class TunnelHub: Sendable {
     /// The open tunnel of a host.
     func link(to host: String) -> TunnelLink? { state.withLock { $0.links[host] } }
 
-    /// Closes the tunnel of a host whose key was taken away.
+    /// Closes the tunnel of a host whose key was taken away or replaced, and forgets what was heard through it.
     public func disconnect(_ host: String) {
-        state.withLock { $0.links[host] }?.close("the host was removed")
+        state.withLock { state in
+            state.seen[host] = nil
+            return state.links[host]
+        }?.close("the host's key does not count any more")
     }
+
+    /// Whether a host's agent does nothing and says what it would do: its yes means nothing.
+    func onlySays(_ host: String) -> Bool { status(of: host).isDryRun }
 
     // MARK: Revocations
 

@@ -164,10 +164,12 @@ public struct AgentInfo: Sendable, Hashable {
     /// The version of the revocation list that it has in place, as far as the server has heard.
     public var revocations: UInt64?
     public var version: String?
+    /// What is spoken on its tunnel, "daypass" or "p0"; nil while there is none.
+    public var dialect: String?
 
     public init(
         id: String, clientID: String, keyThumbprint: String, joined: UInt64, connected: UInt64?,
-        lastSeen: UInt64?, recorded: UInt64, revocations: UInt64?, version: String?
+        lastSeen: UInt64?, recorded: UInt64, revocations: UInt64?, version: String?, dialect: String? = nil
     ) {
         self.id = id
         self.clientID = clientID
@@ -178,6 +180,7 @@ public struct AgentInfo: Sendable, Hashable {
         self.recorded = recorded
         self.revocations = revocations
         self.version = version
+        self.dialect = dialect
     }
 
     public var json: JSONValue {
@@ -191,6 +194,7 @@ public struct AgentInfo: Sendable, Hashable {
         members.add("recorded", Int64(clamping: recorded))
         members.add("revocations", revocations.map { Int64(clamping: $0) })
         members.add("version", version)
+        members.add("protocol", dialect)
         return members.value
     }
 
@@ -205,6 +209,7 @@ public struct AgentInfo: Sendable, Hashable {
         recorded = try fields.needCount("recorded")
         revocations = try fields.takeNumber("revocations").map { UInt64($0) }
         version = try fields.takeText("version")
+        dialect = try fields.takeText("protocol")
         try fields.finish()
     }
 }

@@ -13,8 +13,9 @@ struct RegisterCommand: ParsableCommand {
         commandName: "register", abstract: "Makes this host known to a control plane.",
         discussion: """
             With --server, it joins a Daypass control plane by a one-time token, and writes the configuration. With --url \
-            and --auth, it registers with P0's backend and does the same. With neither, it prints the request, to be \
-            handed in by somebody else.
+            and --auth, it registers with P0's backend, or with a control plane as P0's agent does, and does the same. With \
+            neither, it prints the request; an administrator hands it in by daypass hosts enroll, and what that answers in \
+            JSON is taken by --answer.
 
             The host's key is made if there is none; its private half stays here. What the server names as the fleet's root \
             and as the signer of revocation lists is pinned: from then on no answer of a server's changes it. With \
@@ -46,6 +47,11 @@ struct RegisterCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The file of P0's token; - is standard input.", valueName: "file"))
     var authFile: String?
     @Option(help: ArgumentHelp("How the request is printed.", valueName: "json|yaml")) var output = Form.json
+    @Option(
+        help: ArgumentHelp(
+            "What daypass hosts enroll answered to the printed request; - is standard input.",
+            valueName: "file"))
+    var answer: String?
     @Option(name: .customLong("hostname"), help: ArgumentHelp("This host's name.", valueName: "name"))
     var name: String?
     @Option(
@@ -67,12 +73,14 @@ struct RegisterCommand: ParsableCommand {
     @Option(help: .hidden) var serviceName = "p0-ssh-agent"
 
     func validate() throws {
-        guard server == nil || url == nil else { throw ValidationError("--server or --url, not both") }
+        guard [server, url, answer].count(where: { $0 != nil }) <= 1 else {
+            throw ValidationError("one of --server, --url and --answer")
+        }
         guard (server == nil) == (joinTokenFile == nil) else {
             throw ValidationError("--server and --join-token-file belong together")
         }
-        guard fleetRoot == nil || server != nil else {
-            throw ValidationError("--fleet-root goes with --server")
+        guard fleetRoot == nil || server != nil || answer != nil else {
+            throw ValidationError("--fleet-root goes with --server or --answer")
         }
         guard url == nil || (auth == nil) != (authFile == nil) else {
             throw ValidationError("--url: one of --auth and --auth-file expected")
@@ -93,30 +101,37 @@ struct RegisterCommand: ParsableCommand {
         layer.set(.fingerprint, fingerprint)
         layer.set(.insecureTransport, insecureTransport ? "true" : nil)
         let settings = try configuration.load(layer, mayBeMissing: true)
-        let isPosted = server != nil || url != nil
-        if isPosted, !force, try SystemFiles().kind(configuration.path) != nil {
+        let isConfigured = server != nil || url != nil || answer != nil
+        if isConfigured, !force, try SystemFiles().kind(configuration.path) != nil {
             throw Failure(
                 "\(configuration.path.escapedForTerminal): there is a configuration already",
                 hint: "--force replaces it; --config names another file")
         }
         let folder = KeyFolder(try settings.keyFolder())
+        // What was answered is about a key that is there.
         let key =
-            try SystemFiles().kind(folder.privatePath) == nil
+            try answer == nil && SystemFiles().kind(folder.privatePath) == nil
             ? folder.generate(replacing: false) : folder.load()
         var registration = try HostRegistration(
             hostName: try settings.hostName() ?? hostName(), key: key.publicKey,
             labels: try settings.labels(),
             hostKeyFolder: hostKeys)
         registration.publicAddress = publicIP
-        guard isPosted else { return try show(registration, settings) }
-        let answer = try post(registration, settings)
-        try write(answer, registration, settings, folder)
+        guard isConfigured else { return try show(registration, settings) }
+        let told =
+            try answer.map { try RegistrationAnswer(joined: try input($0, "answer")) }
+            ?? post(registration, settings)
+        try write(told, registration, settings, folder)
     }
 
     /// Prints the request, as P0's agent of the seed did.
     private func show(_ registration: HostRegistration, _ settings: AgentConfiguration) throws {
         guard case .object(var members) = registration.value(at: unixTimeNow()) else { return }
         members.append(.init("environmentId", .string(try settings.environmentID())))
+        // What the agent calls itself, where that is settled: the server must know it by the same name.
+        for (name, value) in try settings.statedIdentity() {
+            members.append(.init(name, .string(value)))
+        }
         switch output {
         case .json:
             Terminal.say(
@@ -171,23 +186,34 @@ struct RegisterCommand: ParsableCommand {
             ? "the token may be spent, over, or for another host; ask for a new one" : nil
     }
 
+    /// A file of at most 64 KiB, or standard input.
+    private func input(_ path: String, _ what: String, isSecret: Bool = false) throws -> [UInt8] {
+        let maximumBytes = 64 << 10
+        guard path != "-" else {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 8 << 10)
+            while true {
+                let count = unsafe read(STDIN_FILENO, &buffer, buffer.count)
+                guard count > 0 else { return bytes }
+                bytes += buffer.prefix(count)
+                guard bytes.count <= maximumBytes else {
+                    throw Failure("standard input: over \(maximumBytes) bytes")
+                }
+            }
+        }
+        guard let file = try SystemFiles().read(absolutePath(path), maximumBytes: maximumBytes) else {
+            throw Failure("\(path.escapedForTerminal): there is no such file")
+        }
+        if isSecret, file.attributes.mode & 0o077 != 0 {
+            Terminal.complain(
+                "warning", "\(path.escapedForTerminal): others than its owner may read the \(what)")
+        }
+        return file.bytes
+    }
+
     /// A token of one line out of a file that only its owner reads, or of standard input.
     private func secret(_ path: String) throws -> String {
-        let bytes: [UInt8]
-        if path == "-" {
-            var buffer = [UInt8](repeating: 0, count: 8 << 10)
-            let count = unsafe read(STDIN_FILENO, &buffer, buffer.count)
-            bytes = Array(buffer.prefix(max(0, count)))
-        } else {
-            guard let file = try SystemFiles().read(absolutePath(path), maximumBytes: 8 << 10) else {
-                throw Failure("\(path.escapedForTerminal): there is no such file")
-            }
-            if file.attributes.mode & 0o077 != 0 {
-                Terminal.complain(
-                    "warning", "\(path.escapedForTerminal): others than its owner may read the token")
-            }
-            bytes = file.bytes
-        }
+        let bytes = try input(path, "token", isSecret: true)
         let text = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(
             String.init)
         guard let text, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
@@ -203,7 +229,7 @@ struct RegisterCommand: ParsableCommand {
         var lines = answer.settings
         lines.append((.hostName, registration.hostName))
         lines.append((.keyFolder, keys.path))
-        if server != nil, let fingerprint = try settings.trust().fingerprint {
+        if try url == nil || isSameServer(answer), let fingerprint = try settings.trust().fingerprint {
             lines.append((.fingerprint, fingerprint))
         }
         let files = SystemFiles()
@@ -219,12 +245,22 @@ struct RegisterCommand: ParsableCommand {
         let text = ConfigurationFile.text(lines, labels: registration.labels)
         try files.replace(path, FileContent(Array(text.utf8), attributes))
         Terminal.note(
-            "registered as \(answer.settings[0].value.escapedForTerminal); settings in \(path.escapedForTerminal)"
+            "registered as \(answer.clientID.escapedForTerminal); settings in \(path.escapedForTerminal)"
         )
         Terminal.complain(
             "hint",
             "systemctl enable --now daypass-agent-tunnel, or daypass-agent start --config \(path.escapedForTerminal)"
         )
+    }
+
+    /// Whether the tunnel goes to the server that was registered with: another one has another certificate.
+    private func isSameServer(_ answer: RegistrationAnswer) throws -> Bool {
+        guard let registered = try? TunnelURL(url ?? ""),
+            let tunnel = answer.settings.first(where: { $0.name == .tunnel }).flatMap({
+                try? TunnelURL($0.value)
+            })
+        else { return false }
+        return registered.host == tunnel.host && registered.port == tunnel.port
     }
 
     /// Keeps keys: from here on, only who has them changes whom this host trusts, and what it refuses.
@@ -249,7 +285,7 @@ struct RegisterCommand: ParsableCommand {
                     "pinned the \(pinned.what) \(key.fingerprint) in \(pinned.path.escapedForTerminal)")
             }
         }
-        if server != nil, roots.isEmpty, try files.kind(layout.fleetRoot) == nil {
+        if url == nil, roots.isEmpty, try files.kind(layout.fleetRoot) == nil {
             Terminal.complain(
                 "warning",
                 "the server names no root of the fleet: no change of the trusted CAs is taken until "

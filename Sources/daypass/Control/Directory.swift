@@ -98,7 +98,8 @@ struct Hosts: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell the control plane which hosts there are (administrators).",
         subcommands: [
-            HostsList.self, HostsAdd.self, HostsRemove.self, HostsJoinToken.self, HostsStatus.self,
+            HostsList.self, HostsAdd.self, HostsRemove.self, HostsJoinToken.self, HostsEnroll.self,
+            HostsStatus.self,
             HostsPrincipals.self,
         ])
 }
@@ -134,7 +135,8 @@ extension AgentInfo {
     fileprivate func words(at now: UInt64) -> String {
         if let connected {
             let list = revocations.map { "revocation list \($0)" } ?? "no revocation list"
-            return "connected \(spell(now.subtractingClamped(connected))), \(list)"
+            return "connected \(spell(now.subtractingClamped(connected)))"
+                + (dialect == "p0" ? " by P0's protocol, " : ", ") + list
         }
         guard let lastSeen else { return "not seen since the server began" }
         return "away, seen \(spell(now.subtractingClamped(lastSeen))) ago"

@@ -62,6 +62,35 @@ struct TestTunnel {
         try await connection.say(text + "\r\n")
     }
 
+    /// Opens a connection, and says these bytes first.
+    init(saying text: String, to plane: TestPlane) async throws {
+        connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
+        try await connection.say(text)
+    }
+
+    /// A host whose tunnel is P0's.
+    static func openP0(_ plane: TestPlane, _ host: Host) async throws -> TestTunnel {
+        let token = try HostToken.signP0(
+            subject: host.host.clientID, now: plane.authority.now, by: host.key)
+        var tunnel = try await TestTunnel(asking: plane, token: token, subprotocol: nil)
+        try await tunnel.passHead()
+        try await tunnel.say(
+            .request(
+                id: .number(0), method: Tunnel.setClientID,
+                params: .object([.init("clientId", .string(host.host.clientID))])))
+        guard case .result = try await tunnel.hear() else { throw UnexpectedOutcome(what: "not introduced") }
+        return tunnel
+    }
+
+    /// Reads the head of the answer, which must be this one.
+    mutating func passHead(_ expected: String) async throws {
+        guard await connection.hasReceived("\r\n\r\n") else { throw UnexpectedOutcome(what: "no answer") }
+        guard connection.bytes.starts(with: expected.utf8) else {
+            throw UnexpectedOutcome(what: connection.text)
+        }
+        seen = expected.utf8.count
+    }
+
     /// Opens a tunnel and says who is there.
     static func open(_ plane: TestPlane, _ host: Host) async throws -> TestTunnel {
         var tunnel = try await TestTunnel(asking: plane, token: try host.token(plane))
