@@ -77,6 +77,23 @@ import Testing
         }
     }
 
+    @Test func p0Fault2_5_aGrantIsNotSaidToBeOnAHostThatTakesNone() async throws {
+        try await Scene.with { scene in
+            var tunnel = try await TestTunnel.openP0(scene.plane, scene.web1)
+            let request = try await scene.granted()
+            try await scene.becomes(.refused, request)
+            let reason = try await scene.delivery(request)?.reason
+            #expect(reason?.contains("P0's protocol") == true)
+            // Nothing was asked of it, and nothing has to be taken back.
+            try await scene.revoke(request)
+            try await scene.becomes(.removed, request)
+            try await tunnel.say(.request(id: .number(1), method: "nosuch", params: nil))
+            guard case .failure(.number(1), _) = try await tunnel.hear() else {
+                throw UnexpectedOutcome(what: "it was asked something")
+            }
+        }
+    }
+
     @Test func aHostThatIsConnectedGetsExactlyWhatWasApproved() async throws {
         try await Scene.with { scene in
             var host = try await scene.connect()

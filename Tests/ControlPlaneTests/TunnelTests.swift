@@ -248,6 +248,42 @@ import Testing
         }
     }
 
+    @Test func whatAnAgentInDryRunSaysYesToIsNotInPlace() async throws {
+        let signer = RevocationSigner(try PrivateKey.generate(.ed25519, comment: ""))
+        try await TestPlane.with(revocationSigner: signer) { plane in
+            let host = try await TestTunnel.join(plane)
+            var tunnel = try await TestTunnel.open(plane, host)
+            try await tunnel.say(
+                .request(
+                    id: .number(1), method: Tunnel.state, params: .object([.init("dryRun", .bool(true))])))
+            guard case .result = try await tunnel.hear() else { throw UnexpectedOutcome(what: "not taken") }
+            let admin = try await plane.parts.session("admin@example.com")
+            let lost = try PrivateKey.generate(.ed25519, comment: "").publicKey
+            async let revoked = plane.send(
+                TestRequest(
+                    "POST", "/v1/revocations",
+                    .object([.init("keys", .array([.string(lost.text)])), .init("reason", "lost")]), by: admin
+                ))
+            guard case .request(let id, Tunnel.call, _) = try await tunnel.hear() else {
+                throw UnexpectedOutcome(what: "no call")
+            }
+            try await tunnel.say(
+                .result(
+                    id: id,
+                    TunnelReply(
+                        clientID: host.host.clientID, command: "revocations",
+                        outcome: HostOutcome(success: true, message: "dry run: 3 steps"),
+                        time: plane.authority.now
+                    ).value))
+            let answer = try await revoked
+            #expect(answer.json?["acknowledged"] == .array([]), "\(answer.text)")
+            #expect(
+                answer.json?["pending"]?.array?.first?["reason"] == "its agent only says what it would do")
+            let agents = try await plane.send(TestRequest("GET", "/v1/agents", by: admin))
+            #expect(agents.json?["items"]?.array?.first?["revocations"] == nil)
+        }
+    }
+
     @Test func whoseKeyIsTakenAwayIsCutAndComesInNoMore() async throws {
         try await TestPlane.with { plane in
             let host = try await TestTunnel.join(plane)

@@ -59,10 +59,7 @@ public enum HostOperation: Sendable, Hashable {
     }
 
     /// Our commands.
-    public enum Kind: String, Sendable, CaseIterable {
-        case grant, revokeGrant, principals, listSessions, killSessions, scan, status, revocations, trust,
-            checkpoint
-    }
+    public typealias Kind = DaypassCommand
 
     private static func read(_ kind: Kind, _ fields: inout OperationFields) throws(AgentError)
         -> HostOperation

@@ -127,12 +127,20 @@ public final class GrantDelivery: Service {
             }
         let outcome: DeliveryBook.Outcome
         var said = ""
+        // A host that takes no grants has none, and none that could be taken back.
+        if link.dialect == .p0 {
+            guard case .give = action else { return .done() }
+        }
         do {
             let milliseconds = UInt64(clamping: Self.timeout.nanoseconds / 1_000_000)
             let reply = try await link.call(
                 TunnelCall(data: data, timeoutMilliseconds: milliseconds), timeout: Self.timeout)
             said = Self.shortened(reply.outcome.message)
-            outcome = reply.outcome.success ? try done(action, reply) : .refused(said)
+            outcome =
+                if !reply.outcome.success {
+                    .refused(said)
+                } else if action.isChange, hub.onlySays(link.host.id) { .refused(TunnelHub.onlySaying) } else
+                { try done(action, reply) }
         } catch let problem as Problem {
             outcome = .unanswered(problem.detail)
         } catch {

@@ -10,7 +10,7 @@ import SSHWire
 /// Reads what a host's agent says on its tunnel, and answers it.
 ///
 /// What is heard from the peer is a sign of life; where nothing came for ``pingAfter`` it is asked, and where nothing
-/// came for ``silence`` the tunnel is closed. Pings are answered at once. Requests are answered in their order, one at a
+/// came for ``silence`` (``p0Silence``) the tunnel is closed. Pings are answered at once. Requests are answered in their order, one at a
 /// time: an agent that asks faster than the log can write waits.
 final class TunnelHandler: ChannelInboundHandler {
     typealias InboundIn = NIOWebSocket.WebSocketFrame
@@ -18,6 +18,9 @@ final class TunnelHandler: ChannelInboundHandler {
 
     static let pingAfter = TimeAmount.seconds(5)
     static let silence = TimeAmount.seconds(15)
+    /// The same for P0's agents, which answer nothing, not even pings, while a script of theirs runs: two minutes at most.
+    /// Their heartbeat comes every minute.
+    static let p0Silence = TimeAmount.seconds(150)
     /// How long an agent may take to say who it is.
     static let introduction = TimeAmount.seconds(10)
     /// Requests that wait for the one before.
@@ -40,8 +43,8 @@ final class TunnelHandler: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         link = TunnelLink(admitted.host, admitted.dialect, context.channel)
-        lastHeard = .now()
-        opened = .now()
+        lastHeard = context.eventLoop.now
+        opened = lastHeard
         watch(context)
     }
 
@@ -71,7 +74,7 @@ final class TunnelHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        lastHeard = .now()
+        lastHeard = context.eventLoop.now
         switch frame.opcode {
         case .text: read(context, frame.unmaskedData)
         case .ping:
@@ -160,8 +163,8 @@ final class TunnelHandler: ChannelInboundHandler {
     }
 
     private func watch(_ context: ChannelHandlerContext) {
-        let now = NIODeadline.now()
-        let isLost = now - lastHeard >= Self.silence
+        let now = context.eventLoop.now
+        let isLost = now - lastHeard >= (admitted.dialect == .p0 ? Self.p0Silence : Self.silence)
         if isLost || !isIntroduced && now - opened >= Self.introduction {
             return context.close(promise: nil)
         }

@@ -92,7 +92,8 @@ extension TunnelHub {
         do {
             let reply = try await call(host, revocations.call, timeout: Self.revocationTimeout)
             acknowledged(host, revocations, reply)
-            return reply.outcome.success ? nil : reply.outcome.message
+            guard reply.outcome.success else { return reply.outcome.message }
+            return onlySays(host) ? Self.onlySaying : nil
         } catch let problem as Problem {
             return problem.detail
         } catch {

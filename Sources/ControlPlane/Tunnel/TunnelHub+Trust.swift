@@ -101,6 +101,9 @@ extension TunnelHub {
         }
     }
 
+    /// Why nothing is in place on a host that is asked in vain.
+    static let onlySaying = "its agent only says what it would do"
+
     /// How far each host is.
     var trustStates: [FleetTrustInfo.Host] {
         let version = fleet.trust?.version ?? 0
@@ -111,7 +114,7 @@ extension TunnelHub {
             }
             if version == 0 { return pending("there is no statement yet") }
             // Its answers are about what it would do.
-            if status.isDryRun { return pending("its agent only says what it would do") }
+            if status.isDryRun { return pending(Self.onlySaying) }
             switch trustAnswers.answer(of: host.id, version: version) {
             case (true, _)?: return FleetTrustInfo.Host(host: host.id, state: .acknowledged)
             case (false, let reason)?:

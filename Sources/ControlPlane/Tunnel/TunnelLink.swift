@@ -62,6 +62,7 @@ final class TunnelLink: Sendable {
         _ call: TunnelCall, timeout: TimeAmount,
         completion: @escaping @Sendable (Result<JSONValue, Problem>) -> Void
     ) {
+        if let refusal = refusal(of: call) { return completion(.success(refusal.value)) }
         let number: Int64? = state.withLock { state in
             guard !state.isClosed, state.waiting.count < Self.maximumCalls else { return nil }
             state.number += 1
@@ -90,6 +91,19 @@ final class TunnelLink: Sendable {
             return state.waiting[number] != nil
         }
         if !isWaiting { timer.cancel() }
+    }
+
+    /// What P0's agent would answer, if it did not say yes to every word in dry-run: of what only ours do, nothing is asked.
+    private func refusal(of call: TunnelCall) -> TunnelReply? {
+        guard dialect == .p0, let command = try? call.hostCall()?.command,
+            DaypassCommand(rawValue: command) != nil
+        else { return nil }
+        return TunnelReply(
+            clientID: host.clientID, command: command,
+            outcome: HostOutcome(
+                success: false,
+                message: "\(command): the host's agent speaks P0's protocol, which has no such operation"),
+            time: .always)
     }
 
     /// An answer has come.
