@@ -1,10 +1,10 @@
 // Daypass: an SSH certificate authority.
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlProtocol
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import SSHWire
 
 /// Waits on a loopback address for a browser to come back from an identity provider (RFC 8252, section 7.3).
 ///
@@ -74,18 +74,10 @@ private final class CallbackHandler: ChannelInboundHandler {
             parts.count == 2,
             parts[0] == LoopbackCallback.path
         else { return respond(context, .notFound, "There is nothing here.") }
-        var answer = LoopbackCallback.Answer()
-        for pair in parts[1].split(separator: "&") {
-            let item = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard item.count == 2, let value = decode(item[1]) else { continue }
-            switch item[0] {
-            case "code": answer.code = value
-            case "state": answer.state = value
-            case "iss": answer.issuer = value
-            case "error": answer.error = value
-            default: break
-            }
-        }
+        let fields = try? FormFields(
+            parsing: parts[1].utf8, maximumBytes: LoopbackCallback.maximumTargetBytes)
+        let answer = LoopbackCallback.Answer(
+            code: fields?["code"], state: fields?["state"], issuer: fields?["iss"], error: fields?["error"])
         guard answer.code != nil || answer.error != nil else {
             return respond(context, .badRequest, "The identity provider's answer is missing.")
         }
@@ -110,26 +102,5 @@ private final class CallbackHandler: ChannelInboundHandler {
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
         let channel = context.channel
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
-    }
-
-    private func decode(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard rest.count >= 2,
-                    let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-                else { return nil }
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            default: bytes.append(byte)
-            }
-        }
-        guard let text = String(validating: bytes, as: UTF8.self), !text.holdsControlCharacters else {
-            return nil
-        }
-        return text
     }
 }
