@@ -70,6 +70,15 @@ struct Check: AsyncParsableCommand {
             _ = try FileIO.read(home.path(certificate), maximumBytes: 256 << 10)
             return certificate.escapedForTerminal
         }
+        await check("providers") {
+            let port = settings.port
+            let lines = settings.providers.map { provider in
+                let ways = "\(provider.name) by \(provider.signIn.map(\.rawValue).joined(separator: ", "))"
+                return provider.signIn.contains(.page)
+                    ? "\(ways) (redirect \(settings.redirectURI(of: provider.name, port: port)))" : ways
+            }
+            return lines.isEmpty ? "none" : lines.joined(separator: "; ")
+        }
         await check("alerts") {
             let webhooks = try home.webhooks(settings)
             return webhooks.isEmpty

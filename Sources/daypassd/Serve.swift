@@ -83,8 +83,12 @@ struct Serve: AsyncParsableCommand {
                 userAuthority: userKey, hostAuthority: hostKey,
                 loginMethods: (settings.takesEnrolledKeys ? [Person.enrolledKeys] : [])
                     + sources.providers.map(\.name),
-                hostPatterns: settings.hostPatterns, logKey: logKey),
-            names: settings.names, limits: limitsInUse, metrics: metrics, grants: grants)
+                hostPatterns: settings.hostPatterns, logKey: logKey,
+                signIn: Dictionary(
+                    settings.providers.map { ($0.name, $0.signIn.map(\.rawValue)) }, uniquingKeysWith: { $1 })
+            ),
+            names: settings.names, limits: limitsInUse, metrics: metrics, grants: grants,
+            publicURL: settings.publicURL(port:))
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
         server.address = settings.address

@@ -49,7 +49,8 @@ struct SignInSources {
             scopes: settings.scopes ?? ["openid", "email", "profile"], identity: identity,
             prefix: settings.prefix, groupsClaim: settings.groupsClaim ?? ["groups"],
             additionalAudiences: Set(settings.additionalAudiences),
-            maximumAuthenticationAge: settings.maximumAuthenticationAge, domains: settings.domains)
+            maximumAuthenticationAge: settings.maximumAuthenticationAge, domains: settings.domains,
+            ways: settings.signIn)
     }
 
     private static func configuration(_ settings: WorkloadSettings) throws -> WorkloadIssuerConfiguration {

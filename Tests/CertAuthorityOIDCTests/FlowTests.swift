@@ -266,6 +266,17 @@ import Testing
         let provider = try makeProvider(fake)
         #expect(try await code { _ = try await provider.beginCode(redirectURI: redirect) } == .state)
         _ = try await provider.beginCode(redirectURI: "http://127.0.0.1:8400/")
+        _ = try await provider.beginPage(redirectURI: "https://daypass.example.com/callback/corp")
+    }
+
+    @Test(
+        arguments: [
+            "http://127.0.0.1:8400/", "http://daypass.example.com/", "https://daypass.example.com/?x",
+            "https://daypass.example.com/#x", "daypass.example.com", "",
+        ])
+    func anAddressOfTheServerIsOneThatNobodyCanRead(_ redirect: String) async throws {
+        let provider = try makeProvider(fake)
+        #expect(try await code { _ = try await provider.beginPage(redirectURI: redirect) } == .state)
     }
 
     @Test func theSecretIsSentAsTheProviderWantsItAndShownNowhere() async throws {

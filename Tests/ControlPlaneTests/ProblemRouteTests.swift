@@ -70,11 +70,13 @@ import Testing
     @Test func eachOperationReadsItsOwnAndNoMore() async throws {
         try await TestPlane.with { plane in
             for operation in Operation.all where operation.method != .get {
-                let target = operation.template.replacing("{id}", with: "web1")
+                let target = operation.template.replacing("{id}", with: "web1").replacing(
+                    "{code}", with: "BCDF-GHJK")
                 let body = [UInt8](repeating: 0x20, count: operation.maximumBodyBytes + 1)
                 let answer = try await plane.send(
                     TestRequest(operation.method.rawValue, target).with { $0.body = body })
-                #expect(answer.status == 413 && answer.code == "too-large", "\(operation.name)")
+                #expect(answer.status == 413, "\(operation.name)")
+                #expect(answer.code == "too-large" || operation.isPage, "\(operation.name)")
             }
             // Beyond what any operation reads the connection is closed.
             let huge = [UInt8](repeating: 0x20, count: Operation.maximumBodyBytes + 100_000)
@@ -110,7 +112,7 @@ import Testing
             info: ServerInfo(
                 version: "1", origin: "o", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: [], hostPatterns: []), names: ["x"],
-            limits: limits)
+            limits: limits, publicURL: { "https://x:\($0)" })
         let routes = plane.router().routes.map { "\($0.method.rawValue) \($0.path.description)" }
         let documented = Operation.all.map { "\($0.method.rawValue) \($0.path)" }
         #expect(Set(routes) == Set(documented))

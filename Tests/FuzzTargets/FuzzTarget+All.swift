@@ -13,7 +13,7 @@ extension FuzzTarget {
             frontier,
             logEntry, configuration, accessPolicy, timeSpan, requestText, json, idToken, sessionReport,
             sessionRecord, webSocket, rpcMessage, httpHead, jsonWebKey, tunnelURL,
-            trustStatement, registration,
+            trustStatement, registration, form,
         ] + ofHosts
 
     #if os(Linux)

@@ -35,24 +35,41 @@ public final class Glewlwyd: Sendable {
 
     /// Does what somebody does in a browser: signs in, allows the client its scope, and enters the code.
     public func approve(userCode: String, as name: String) throws {
+        try signIn(as: name)
         let jar = folder.path("\(name).cookies")
-        try send("auth/", #"{"username":"\#(name)","password":"\#(name)-pw"}"#, jar: jar)
-        try send("auth/grant/\(Self.clientID)/", #"{"scope":"openid"}"#, method: "PUT", jar: jar)
         for suffix in ["", "&g_continue"] {
             try Self.curl(["-b", jar, "-o", "/dev/null", "\(base)/api/oidc/device?code=\(userCode)\(suffix)"])
                 .orThrow("entering the code")
         }
     }
 
+    /// Does what somebody does in a browser before anything else: signs in, and allows the client its scope.
+    public func signIn(as name: String) throws {
+        let jar = folder.path("\(name).cookies")
+        try send("auth/", #"{"username":"\#(name)","password":"\#(name)-pw"}"#, jar: jar)
+        try send("auth/grant/\(Self.clientID)/", #"{"scope":"openid"}"#, method: "PUT", jar: jar)
+    }
+
+    /// Registers an address that browsers may be sent back to, instead of those before.
+    public func register(redirect: String) throws {
+        try send(
+            "client/\(Self.clientID)", Self.client(redirect: redirect), method: "PUT",
+            jar: folder.path("admin.cookies"))
+    }
+
+    /// Where somebody's browser is sent that opens the page, and has signed in already; empty where it stays.
+    public func redirect(_ authorizationURL: String, as name: String) throws -> String {
+        try Self.curl([
+            "-b", folder.path("\(name).cookies"), "-o", "/dev/null", "-w", "%{redirect_url}",
+            "\(authorizationURL)&g_continue",
+        ]).orThrow("opening the page").stdoutText
+    }
+
     /// Does what somebody's browser does who signed in already: opens the page, and is redirected.
     ///
     /// - Returns: the parameters of the redirect.
     public func authorize(_ authorizationURL: String, as name: String) throws -> [String: String] {
-        let redirect = try Self.curl([
-            "-b", folder.path("\(name).cookies"), "-o", "/dev/null", "-w", "%{redirect_url}",
-            "\(authorizationURL)&g_continue",
-        ]).orThrow("opening the page").stdoutText
-        return redirectParameters(redirect)
+        redirectParameters(try redirect(authorizationURL, as: name))
     }
 
     public static let clientID = "daypass-test"
@@ -83,12 +100,14 @@ public final class Glewlwyd: Sendable {
                 "enabled":true,"scope":["openid","g_profile"],"groups":["sre","dba"],"verified":"\#(verified)"}
                 """#, jar: jar)
         }
-        try send(
-            "client/",
-            #"""
-            {"client_id":"\#(Self.clientID)","name":"Daypass","confidential":false,"enabled":true,"scope":["openid"],
-            "redirect_uri":["http://127.0.0.1:8400/callback"],"authorization_type":["code","device_authorization"]}
-            """#, jar: jar)
+        try send("client/", Self.client(redirect: "http://127.0.0.1:8400/callback"), jar: jar)
+    }
+
+    private static func client(redirect: String) -> String {
+        #"""
+        {"client_id":"\#(clientID)","name":"Daypass","confidential":false,"enabled":true,"scope":["openid"],
+        "redirect_uri":["\#(redirect)"],"authorization_type":["code","device_authorization"]}
+        """#
     }
 
     /// The plugin that makes an OpenID provider of it.

@@ -36,15 +36,18 @@ public final class ProviderMock: Sendable {
     ///
     /// - Returns: the parameters of the redirect.
     public func signIn(_ subject: String, at authorizationURL: String) throws -> [String: String] {
-        let redirect = try Tool.run(
+        redirectParameters(try redirect("sub=\(subject)", at: authorizationURL))
+    }
+
+    /// Where a browser is sent once its form was sent: `sub=SUBJECT` to sign in, `action=deny` not to.
+    public func redirect(_ form: String, at authorizationURL: String) throws -> String {
+        try Tool.run(
             "curl",
             [
-                "-sS", "-f", "--max-time", "10", "-o", "/dev/null", "-w", "%{redirect_url}", "-d",
-                "sub=\(subject)",
+                "-sS", "-f", "--max-time", "10", "-o", "/dev/null", "-w", "%{redirect_url}", "-d", form,
                 authorizationURL,
             ]
         ).orThrow("signing in").stdoutText
-        return redirectParameters(redirect)
     }
 }
 

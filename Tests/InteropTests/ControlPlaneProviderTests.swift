@@ -27,6 +27,7 @@ struct ControlPlaneProviderTests {
                     issuer: \(glewlwyd.issuer)
                     client_id: \(Glewlwyd.clientID)
                     scopes: [openid]
+                    sign_in: [device]
                 """))
         let alice = scene.alice
         try alice.daypass(["logout"]).orThrow("logout")

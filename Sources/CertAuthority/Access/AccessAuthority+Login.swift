@@ -107,6 +107,26 @@ extension AccessAuthority {
         return .started(session)
     }
 
+    /// Tells the log that somebody who was signed in did not let a terminal in: by saying so, or by wrong codes.
+    ///
+    /// - Parameters:
+    ///   - signIn: whose source is where the terminal is.
+    ///   - browser: where they were.
+    public func recordRefusal(
+        _ signIn: PageSignIn, _ person: Person, _ reason: String, browser: IPAddress?
+    ) async throws(CertAuthorityError) {
+        try await record(
+            .login(
+                LoginRecord(
+                    change: .refused, identity: person.identity, session: "",
+                    provider: ExactText(person.provider),
+                    keyFingerprint: ExactText(signIn.sessionKey.fingerprint),
+                    sourceAddress: ExactText(signIn.source?.description ?? ""), expires: now,
+                    reason: ExactText(
+                        "\(reason), in a browser at \(browser?.description ?? "an unknown address")")
+                ), requester: person.identity))
+    }
+
     /// Ends the oldest sessions of a person who has too many.
     private func endSurplus(of identity: Identity, from address: IPAddress?) async throws(CertAuthorityError)
     {

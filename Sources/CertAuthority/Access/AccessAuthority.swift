@@ -34,6 +34,8 @@ public final class AccessAuthority: Sendable {
     public let challenges: ChallengeTable
     /// Sign-ins at identity providers that have begun.
     public let signIns: PendingSignIns
+    /// Those among them that are completed on this server's own pages.
+    public let pageSignIns: PageSignIns
     /// The identity providers, and where workloads' tokens are believed, by name.
     public let providers: [String: any SignInProvider]
     public let workloads: [String: any WorkloadProvider]
@@ -72,6 +74,7 @@ public final class AccessAuthority: Sendable {
         requestStore = requests ?? InMemoryRequestStore(issuer.ledger)
         self.origin = origin
         signIns = PendingSignIns(randomBytes: issuer.randomBytes)
+        pageSignIns = PageSignIns(randomBytes: issuer.randomBytes)
         self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
         self.workloads = Dictionary(workloads.map { ($0.name, $0) }) { first, _ in first }
         challenges = ChallengeTable(randomBytes: issuer.randomBytes)

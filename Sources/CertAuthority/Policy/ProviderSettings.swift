@@ -20,6 +20,8 @@ public struct ProviderSettings: Sendable, Hashable {
     public var maximumAuthenticationAge: UInt64?
     /// A PEM file with the authorities of the provider's certificate; nil for the system's.
     public var authoritiesFile: String?
+    /// The ways to sign in there, the one that is to be preferred first.
+    public var signIn: [SignInWay]
 
     init(_ value: YAMLValue) throws(CertAuthorityError) {
         var mapping = try value.mapping()
@@ -37,6 +39,18 @@ public struct ProviderSettings: Sendable, Hashable {
         domains = try mapping.list("domains", maximum: 64) ?? []
         additionalAudiences = try mapping.list("additional_audiences", maximum: 32) ?? []
         maximumAuthenticationAge = try mapping.spanOrZero("max_authentication_age")
+        signIn = SignInWay.usual
+        if let list = mapping.value("sign_in") {
+            signIn = []
+            for item in try list.items("sign_in", maximum: SignInWay.allCases.count) {
+                let word = try item.choice(SignInWay.allCases.map(\.rawValue))
+                guard let way = SignInWay(rawValue: word), !signIn.contains(way) else {
+                    throw item.refuse("each way once expected")
+                }
+                signIn.append(way)
+            }
+            guard !signIn.isEmpty else { throw list.refuse("no way: nobody could sign in") }
+        }
         authoritiesFile = try mapping.text("authorities_file")
         try mapping.finish()
     }

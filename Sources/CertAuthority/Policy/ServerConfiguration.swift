@@ -13,6 +13,8 @@ public struct ServerConfiguration: Sendable, Hashable {
     public var port = 8443
     /// The names and addresses by which clients call the server; the first is shown to people.
     public var names = ["localhost", "127.0.0.1"]
+    /// How browsers reach the server, without a slash at the end; nil for its first name and the port that it listens on.
+    public var url: String?
     /// The policy file; relative to the configuration's folder.
     public var policyFile = "policy.yaml"
     /// The server's certificate chain and its key as PEM files; nil for the server's own.
@@ -71,6 +73,9 @@ public struct ServerConfiguration: Sendable, Hashable {
         guard !names.isEmpty else {
             throw CertAuthorityError(.configuration, "\(name): names: none is given")
         }
+        if let url = setting("url", try root.text("url")) {
+            self.url = try Self.publicURL(url, names, name)
+        }
         policyFile = setting("policy", try root.text("policy")) ?? policyFile
         if var tls = try root.mapping("tls") {
             certificateFile = setting("tls.certificate", try tls.text("certificate"))
@@ -119,6 +124,44 @@ public struct ServerConfiguration: Sendable, Hashable {
         limits = try Limits(try root.mapping("limits"), name: name, setting)
         alerts = try Alerts(try root.mapping("alerts"), name: name, setting)
         try root.finish()
+    }
+
+    /// How browsers reach the server, where it listens on `port`: what providers are told to send them back to begins so.
+    public func publicURL(port: Int) -> String {
+        if let url { return url }
+        let host = names[0].contains(":") ? "[\(names[0])]" : names[0]
+        return port == 443 ? "https://\(host)" : "https://\(host):\(port)"
+    }
+
+    /// What must be registered at a provider where people sign in by pages.
+    public func redirectURI(of provider: String, port: Int) -> String {
+        Self.redirectURI(of: provider, at: publicURL(port: port))
+    }
+
+    /// One for each provider, so that an answer of one is never taken for another's (RFC 9700, section 4.4.2).
+    public static func redirectURI(of provider: String, at url: String) -> String {
+        "\(url)/callback/\(provider)"
+    }
+
+    /// Takes `https://`, one of the names and perhaps a port: the pages' cookies are for a whole host, and what is made for
+    /// another name is refused.
+    private static func publicURL(
+        _ text: String, _ names: [String], _ name: String
+    ) throws(CertAuthorityError) -> String {
+        let isOwn = names.contains { own in
+            let start = "https://" + (own.contains(":") ? "[\(own)]" : own)
+            guard text.hasPrefix(start) else { return false }
+            let rest = text.dropFirst(start.count)
+            guard rest.hasPrefix(":") else { return rest.isEmpty }
+            return UInt16(rest.dropFirst()).map { $0 > 0 && String($0) == rest.dropFirst() } ?? false
+        }
+        guard isOwn else {
+            throw CertAuthorityError(
+                .configuration,
+                "\(name): url: \"\(text.escapedForTerminal)\", https:// and one of names expected, perhaps with a port",
+                hint: "for example https://\(names[0]); nothing behind it, no slash either")
+        }
+        return text
     }
 
     private static func listen(_ text: String, _ name: String) throws(CertAuthorityError) -> (String, Int) {

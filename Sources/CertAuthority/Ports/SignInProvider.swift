@@ -3,14 +3,31 @@
 
 public import SSHWire
 
+/// A way to sign in at an identity provider.
+public enum SignInWay: String, Sendable, CaseIterable {
+    /// In a browser on the person's own machine, which comes back to the program that waits (RFC 8252).
+    case code
+    /// In any browser, by pages of this server, which ask whether the terminal is theirs (``PageSignIn``).
+    case page
+    /// In any browser, by a code of the provider's (RFC 8628). It works for whoever sent it to somebody.
+    case device
+
+    /// What is offered where the configuration says nothing, the better way first.
+    public static let usual: [SignInWay] = [.code, .page]
+}
+
 /// An identity provider by which people log in; how it is asked is its own affair.
 public protocol SignInProvider: Sendable {
     /// What the configuration calls it.
     var name: String { get }
+    /// The ways that may be gone, the first one first.
+    var ways: [SignInWay] { get }
     /// Starts an attempt that somebody completes in a browser on any machine (RFC 8628).
     func beginDeviceSignIn() async throws(SignInFailure) -> any DeviceSignIn
     /// Starts an attempt whose browser comes back to a loopback address (RFC 8252, RFC 7636).
     func beginCodeSignIn(redirectURI: String) async throws(SignInFailure) -> any CodeSignIn
+    /// Starts an attempt whose browser comes back to this server's own `https` address.
+    func beginPageSignIn(redirectURI: String) async throws(SignInFailure) -> any CodeSignIn
 }
 
 /// Where workloads' tokens are believed: a CI system, a Kubernetes cluster.
@@ -62,7 +79,7 @@ public enum DeviceSignInProgress: Sendable {
     case refused(String)
 }
 
-/// An attempt to sign in by a browser on the same machine.
+/// An attempt to sign in by a browser that comes back: to a program on the same machine, or to this server.
 public protocol CodeSignIn: Sendable {
     /// Where the browser is sent.
     var authorizationURL: String { get }

@@ -7,13 +7,15 @@ public import SSHWire
 public enum LoginCredential: Sendable {
     /// What an identity provider says.
     case provider
+    /// The same, and they have said on a page of this server that the session's key is theirs.
+    case page(browser: IPAddress?)
     case enrolledKey(PublicKey)
     case apiKey(APIKey)
 
     /// ``LoginSession/credential``.
     var credential: String? {
         switch self {
-        case .provider: nil
+        case .provider, .page: nil
         case .enrolledKey(let key): key.fingerprint
         case .apiKey(let key): key.credential
         }
@@ -28,6 +30,7 @@ public enum LoginCredential: Sendable {
     var reason: String {
         switch self {
         case .provider: ""
+        case .page(let browser): "approved in a browser at \(browser?.description ?? "an unknown address")"
         case .enrolledKey(let key): "key \(key.fingerprint)"
         case .apiKey(let key): "API key \(key.id)"
         }
@@ -43,7 +46,7 @@ extension AccessAuthority.State {
     /// Whether the key is still there; a provider isn't asked again.
     func has(_ proof: LoginCredential) -> Bool {
         switch proof {
-        case .provider: true
+        case .provider, .page: true
         case .enrolledKey(let key): keys[key] != nil
         case .apiKey(let key): apiKeys[key.id] == key
         }

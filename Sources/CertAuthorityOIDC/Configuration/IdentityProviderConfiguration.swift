@@ -33,6 +33,8 @@ public struct IdentityProviderConfiguration: Sendable {
     public let maximumAuthenticationAge: UInt64?
     /// The only domains of e-mail addresses that are let in, in lower case; none for all.
     public let domains: [String]
+    /// The ways to sign in that are offered, the one that is to be preferred first.
+    public let ways: [SignInWay]
 
     /// The widest tolerance, in seconds.
     public static let maximumClockSkew: UInt64 = 300
@@ -44,7 +46,7 @@ public struct IdentityProviderConfiguration: Sendable {
         prefix: String? = nil,
         groupsClaim: [String] = ["groups"], additionalAudiences: Set<String> = [],
         algorithms: Set<TokenAlgorithm> = TokenAlgorithm.usual, clockSkew: UInt64 = 60,
-        maximumAuthenticationAge: UInt64? = nil, domains: [String] = []
+        maximumAuthenticationAge: UInt64? = nil, domains: [String] = [], ways: [SignInWay] = SignInWay.usual
     ) throws(CertAuthorityError) {
         self.name = try checkProviderName(name)
         let check = SettingCheck(provider: name)
@@ -89,5 +91,6 @@ public struct IdentityProviderConfiguration: Sendable {
             }
         }
         self.domains = domains
+        self.ways = ways
     }
 }

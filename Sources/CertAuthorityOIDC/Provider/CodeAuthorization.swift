@@ -3,7 +3,7 @@
 
 public import SSHWire
 
-/// An attempt to sign in with a browser on the person's own machine: what the server keeps until the answer comes.
+/// An attempt to sign in with a browser that comes back with a code: what the server keeps until the answer comes.
 ///
 /// Only ``authorizationURL`` is for the person. It is good for one answer: whoever keeps it takes it out before
 /// ``IdentityProvider/finishCode(_:callback:)``, and ties it to the connection or session that began it.
@@ -12,7 +12,7 @@ public struct CodeAuthorization: Sendable {
     public let authorizationURL: String
     /// What comes back with the answer, and says to which attempt it belongs; a key for whoever keeps several.
     public let state: String
-    /// Where the browser is sent with the answer: a loopback port of the person's program.
+    /// Where the browser is sent with the answer: a loopback port of the person's program, or this server.
     public let redirectURI: ProviderURL
     /// When it ends.
     public let expires: UnixTime

@@ -13,17 +13,37 @@ extension IdentityProvider {
     ///   resolver could send the code elsewhere (RFC 8252, section 8.3).
     /// - Throws: `.state` for another redirect, `.unreachable`, `.provider`.
     public func beginCode(redirectURI: String) async throws(SignInError) -> CodeAuthorization {
-        let redirect: ProviderURL
-        do {
-            redirect = try ProviderURL(redirectURI, field: "redirect")
-        } catch {
-            throw SignInError(.state, error.reason)
-        }
+        let redirect = try redirect(redirectURI)
         guard redirect.isLoopback, !redirect.hasQuery else {
             throw SignInError(
                 .state,
                 "redirect \"\(redirect)\": a loopback address like http://127.0.0.1:8400/callback expected")
         }
+        return try await begin(redirect)
+    }
+
+    /// The same with a browser that comes back to this server, on whichever machine it is. Whoever keeps the attempt ties it
+    /// to the browser, and asks there whether the program that waits is the person's own.
+    ///
+    /// - Parameter redirectURI: `https`, to the byte as it is registered at the provider.
+    /// - Throws: as ``beginCode(redirectURI:)``.
+    public func beginPage(redirectURI: String) async throws(SignInError) -> CodeAuthorization {
+        let redirect = try redirect(redirectURI)
+        guard redirect.isSecure, !redirect.hasQuery else {
+            throw SignInError(.state, "redirect \"\(redirect)\": an https address of this server expected")
+        }
+        return try await begin(redirect)
+    }
+
+    private func redirect(_ text: String) throws(SignInError) -> ProviderURL {
+        do {
+            return try ProviderURL(text, field: "redirect")
+        } catch {
+            throw SignInError(.state, error.reason)
+        }
+    }
+
+    private func begin(_ redirect: ProviderURL) async throws(SignInError) -> CodeAuthorization {
         let metadata = try await keys.currentMetadata()
         guard let url = metadata.authorization else { throw lacks("authorization_endpoint") }
         let state = secret()

@@ -8,6 +8,7 @@ import Synchronization
 /// The provider as the authority knows it.
 extension IdentityProvider: SignInProvider {
     public var name: String { configuration.name }
+    public var ways: [SignInWay] { configuration.ways }
 
     public func beginDeviceSignIn() async throws(SignInFailure) -> any DeviceSignIn {
         do throws(SignInError) {
@@ -20,6 +21,14 @@ extension IdentityProvider: SignInProvider {
     public func beginCodeSignIn(redirectURI: String) async throws(SignInFailure) -> any CodeSignIn {
         do throws(SignInError) {
             return CodeAttempt(provider: self, authorization: try await beginCode(redirectURI: redirectURI))
+        } catch {
+            throw SignInFailure(error)
+        }
+    }
+
+    public func beginPageSignIn(redirectURI: String) async throws(SignInFailure) -> any CodeSignIn {
+        do throws(SignInError) {
+            return CodeAttempt(provider: self, authorization: try await beginPage(redirectURI: redirectURI))
         } catch {
             throw SignInFailure(error)
         }

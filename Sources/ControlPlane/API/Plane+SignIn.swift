@@ -13,7 +13,7 @@ extension Plane {
             let wanted = try SignInRequest(json: try json(try await body(request, context)))
             let attempt: any DeviceSignIn = try await asking {
                 () async throws(SignInFailure) in
-                try await provider(wanted.provider).beginDeviceSignIn()
+                try await provider(wanted.provider, .device).beginDeviceSignIn()
             }
             return Response(
                 .created,
@@ -48,7 +48,7 @@ extension Plane {
             }
             let attempt: any CodeSignIn = try await asking {
                 () async throws(SignInFailure) in
-                try await provider(wanted.provider).beginCodeSignIn(redirectURI: redirectURI)
+                try await provider(wanted.provider, .code).beginCodeSignIn(redirectURI: redirectURI)
             }
             return Response(
                 .created,
@@ -100,9 +100,15 @@ extension Plane {
                 person, by: .provider, sessionKey: sessionKey, from: context.sourceAddress), context)
     }
 
-    private func provider(_ name: String) throws(SignInFailure) -> any SignInProvider {
+    /// The provider of this name, if people may sign in there this way.
+    func provider(_ name: String, _ way: SignInWay) throws(SignInFailure) -> any SignInProvider {
         guard let provider = authority.providers[name] else {
             throw SignInFailure("there is no identity provider \"\(name.escapedForTerminal)\" here")
+        }
+        guard provider.ways.contains(way) else {
+            throw SignInFailure(
+                "nobody signs in at \(name) by \(way.rawValue) here",
+                hint: "its ways here: \(provider.ways.map(\.rawValue).joined(separator: ", "))")
         }
         return provider
     }
@@ -116,7 +122,7 @@ extension Plane {
     }
 
     /// Runs what asks a provider, and makes a problem of its failure.
-    private func asking<Value>(_ body: () async throws(SignInFailure) -> Value) async throws -> Value {
+    func asking<Value>(_ body: () async throws(SignInFailure) -> Value) async throws -> Value {
         do {
             return try await body()
         } catch {
@@ -126,14 +132,14 @@ extension Plane {
         }
     }
 
-    private func idOnly(_ body: [UInt8]) throws -> String {
+    func idOnly(_ body: [UInt8]) throws -> String {
         guard case .object(let members) = try json(body), members.count == 1, members[0].name == "id",
             let id = members[0].value.string
         else { throw Problem(.invalidRequest, "an object with id expected") }
         return id
     }
 
-    private var gone: Problem {
+    var gone: Problem {
         Problem(.notFound, "there is no such sign-in, or it is over", hint: "log in again: daypass login")
     }
 }

@@ -23,6 +23,8 @@ public struct Plane: Sendable {
     /// is not taken here.
     let names: Set<String>
     let limits: RequestLimits
+    /// How browsers reach this server, where it listens on a port; without a slash at the end.
+    let publicURL: @Sendable (_ port: Int) -> String
     let remembered = IdempotencyTable()
     private let document: String
 
@@ -33,11 +35,13 @@ public struct Plane: Sendable {
     ///   - chains: puts stories together out of the log.
     ///   - info: what `GET /v1/server` says.
     ///   - limits: who may ask how often.
+    ///   - publicURL: how browsers reach the server, where it listens on a port.
     ///   - grants: brings grants to hosts; nil where hosts are told of none.
     public init(
         authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, alerts: AlertCenter,
         chains: ChainReader, info: ServerInfo, names: [String], limits: RequestLimits,
-        metrics: PlaneMetrics = PlaneMetrics(), grants: GrantDelivery? = nil
+        metrics: PlaneMetrics = PlaneMetrics(), grants: GrantDelivery? = nil,
+        publicURL: @escaping @Sendable (_ port: Int) -> String
     ) {
         self.authority = authority
         self.log = log
@@ -49,6 +53,7 @@ public struct Plane: Sendable {
         self.names = Set(names.map { $0.lowercased() })
         self.limits = limits
         self.metrics = metrics
+        self.publicURL = publicURL
         document = OpenAPIDocument.text(version: info.version)
     }
 
@@ -59,10 +64,12 @@ public struct Plane: Sendable {
         addHealth(router)
         router.get("openapi.json") { [document] _, _ in Response(jsonText: document) }
         addLog(router)
+        addPages(router)
         let v1 = router.group("v1")
         v1.get("server") { [info] _, _ in Response(json: info.json) }
         addLogin(v1)
         addSignIn(v1)
+        addPageSignIn(v1)
         addSessions(v1)
         addCertificates(v1)
         addDirectory(v1)
@@ -113,7 +120,7 @@ public struct Plane: Sendable {
         }
         let proof = try RequestProof(signatureInput: input)
         let host = (request.head.authority ?? "").lowercased()
-        guard names.contains(Self.hostName(host)) else {
+        guard isOwnName(host) else {
             throw Problem(
                 .notLoggedIn,
                 "the request was made for \"\(host.escapedForTerminal)\", which is not this server",
@@ -171,10 +178,17 @@ public struct Plane: Sendable {
         }
     }
 
+    /// Whether a request's `Host`, or `:authority`, is a name of this server.
+    func isOwnName(_ authority: String) -> Bool { names.contains(Self.hostName(authority.lowercased())) }
+
     // MARK: Bodies
 
     /// The whole body, as far as the operation takes one.
-    func body(_ request: Request, _ context: PlaneContext) async throws -> [UInt8] {
+    ///
+    /// - Parameter type: what its Content-Type must be.
+    func body(
+        _ request: Request, _ context: PlaneContext, type wanted: String = Operation.jsonMediaType
+    ) async throws -> [UInt8] {
         let operation = context.endpointPath.flatMap { Operation.find(request.method, $0) }
         let maximum = operation?.maximumBodyBytes ?? 0
         var request = request
@@ -190,9 +204,8 @@ public struct Plane: Sendable {
         }
         guard buffer.readableBytes > 0 else { return [] }
         let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
-        guard type?.trimmingSpaces == "application/json" else {
-            throw Problem(
-                .unsupportedMediaType, "the body's Content-Type is not application/json")
+        guard type?.trimmingSpaces == wanted[...] else {
+            throw Problem(.unsupportedMediaType, "the body's Content-Type is not \(wanted)")
         }
         return Array(buffer.readableBytesView)
     }

@@ -10,6 +10,8 @@ public struct PlaneContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
     /// Where the connection comes from; nil when that can't be told.
     public let sourceAddress: IPAddress?
+    /// The port that the connection came in at; nil when that can't be told.
+    public let localPort: Int?
 
     /// Each operation has a smaller maximum of its own.
     public var maxUploadSize: Int { Operation.maximumBodyBytes }
@@ -18,5 +20,6 @@ public struct PlaneContext: RequestContext {
         coreContext = CoreRequestContextStorage(source: source)
         let text = source.channel.remoteAddress?.ipAddress
         sourceAddress = text.flatMap { try? IPAddress($0) }
+        localPort = source.channel.localAddress?.port
     }
 }

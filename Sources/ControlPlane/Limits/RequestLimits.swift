@@ -14,6 +14,8 @@ import Synchronization
 public final class RequestLimits: Sendable {
     /// A login makes the server check a signature and write to the log: it counts this often.
     static let loginCost = 10
+    /// A login takes five visits of its pages: few are made by people at once, and many by who guesses links.
+    static let pageCost = 3
     /// The most identities, and the most addresses, that are told apart.
     private static let capacity = 20_000
 

@@ -19,8 +19,8 @@ struct ProblemMiddleware: RouterMiddleware {
     ) async throws -> Response {
         let start = ContinuousClock.now
         var response: Response
+        let operation = context.endpointPath.flatMap { Operation.find(request.method, $0) }
         do {
-            let operation = context.endpointPath.flatMap { Operation.find(request.method, $0) }
             // Whoever is logged in is counted where their proof is checked.
             if operation?.access ?? .anybody == .anybody {
                 try limits.count(context.sourceAddress, cost: operation?.cost ?? 1)
@@ -42,7 +42,7 @@ struct ProblemMiddleware: RouterMiddleware {
                     "request failed",
                     metadata: ["daypass.error": "\("\(error)".escapedForTerminal)"])
             }
-            response = Response(problem)
+            response = operation?.isPage == true ? Page.answer(problem) : Response(problem)
             if !allowed.isEmpty { response.headers[.allow] = allowed.joined(separator: ", ") }
             if request.method == .head { response = response.createHeadResponse() }
         }

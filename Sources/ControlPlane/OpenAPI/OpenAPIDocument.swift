@@ -74,7 +74,7 @@ enum OpenAPIDocument {
                     "requestBody",
                     .object([
                         .init("required", .bool(true)),
-                        .init("content", content("application/json", body)),
+                        .init("content", content(operation.bodyMediaType, body)),
                     ])))
         }
         members.append(.init("responses", .object(responses(operation))))
@@ -103,7 +103,11 @@ enum OpenAPIDocument {
                 String(status),
                 .object([
                     .init("description", .string(codes.map(\.rawValue).sorted().joined(separator: ", "))),
-                    .init("content", content(Problem.mediaType, .reference("Problem"))),
+                    .init(
+                        "content",
+                        operation.isPage
+                            ? content(Page.mediaType, nil) : content(Problem.mediaType, .reference("Problem"))
+                    ),
                 ]))
         }
         return [.init(String(operation.answer.status), .object(success))] + problems

@@ -7,7 +7,8 @@ import HTTPTypes
 extension Operation {
     /// All of them. A test compares them with the routes.
     static let all =
-        open + login + signIn + sessions + certificates + directory + apiKeys + identities + fleet
+        open + login + signIn + pageSignIn + sessions + certificates + directory + apiKeys + identities
+        + fleet
         + fleetTrust + requests + reviews + answers + alerts
 
     private static let open = [
@@ -81,6 +82,47 @@ extension Operation {
             cost: RequestLimits.loginCost, body: .reference("TokenLogin"), maximumBodyBytes: 32 << 10,
             answer: .json(.reference("Session"), status: 201), problems: signInProblems),
     ]
+
+    private static let pageSignIn = [
+        Operation(
+            method: .post, path: "/v1/login/page", name: "beginPageSignIn",
+            summary: "Begins a sign-in that is completed on pages of this server, in any browser.",
+            access: .anybody, cost: RequestLimits.loginCost, body: .reference("SignIn"),
+            maximumBodyBytes: 32 << 10, answer: .json(.reference("PendingSignIn"), status: 201),
+            problems: [.loginRefused, .providerUnavailable]),
+        Operation(
+            method: .post, path: "/v1/login/page/poll", name: "pollPageSignIn",
+            summary: "Starts the session once somebody has approved it in a browser.", access: .anybody,
+            body: .object([Schema.need("id", .text())]), maximumBodyBytes: 1_024,
+            answer: .json(.reference("Session"), status: 201), problems: signInProblems + [.loginPending]),
+        Operation(
+            method: .get, path: "/login/{code}", name: "signInPage",
+            summary: "The page of a sign-in, for a browser.", access: .anybody,
+            cost: RequestLimits.pageCost, answer: page, problems: [.denied, .notFound], isPage: true),
+        Operation(
+            method: .post, path: "/login/{code}", name: "answerSignInPage",
+            summary: "What somebody says on the page of a sign-in.", access: .anybody,
+            cost: RequestLimits.pageCost,
+            body: .object([
+                Schema.need("token", .text("From the page.")),
+                Schema.need("step", .text(words: ["start", "approve", "refuse"])),
+                Schema.may("match", .text("The code that the terminal shows.")),
+            ]), bodyMediaType: formMediaType, maximumBodyBytes: 4 << 10, answer: page,
+            problems: [
+                .denied, .notFound, .conflict, .loginRefused, .providerUnavailable, .storeUnavailable,
+            ], isPage: true),
+        Operation(
+            method: .get, path: "/callback/{provider}", name: "signInCallback",
+            summary: "Where an identity provider sends browsers back to.", access: .anybody,
+            cost: RequestLimits.pageCost,
+            query: ["code", "state", "iss", "error"].map { name in
+                Query(name: name, schema: .text(), description: "As the provider sends it.")
+            }, answer: Answer(status: 303, mediaType: "", schema: nil),
+            problems: [.denied, .notFound, .loginRefused, .providerUnavailable, .storeUnavailable],
+            isPage: true),
+    ]
+
+    private static let page = Answer(status: 200, mediaType: Page.mediaType, schema: nil)
 
     private static let signInProblems: [Problem.Code] = [
         .notFound, .loginRefused, .providerUnavailable, .storeUnavailable,

@@ -54,12 +54,20 @@ struct Operation: Sendable {
     var cost = 1
     var query: [Query] = []
     var body: Schema?
+    /// What the body's Content-Type is.
+    var bodyMediaType = jsonMediaType
     var maximumBodyBytes = 0
     /// Takes an `Idempotency-Key`.
     var isRemembered = false
     let answer: Answer
     /// Problems beside those of every operation.
     var problems: [Problem.Code] = []
+
+    static let jsonMediaType = "application/json"
+    static let formMediaType = "application/x-www-form-urlencoded"
+
+    /// Whether it is for browsers: they get a page for each problem, too.
+    var isPage = false
 
     /// No body is larger, whatever the route.
     static let maximumBodyBytes = 64 << 10

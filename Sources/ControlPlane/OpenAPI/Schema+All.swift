@@ -27,6 +27,7 @@ extension Schema {
                 need("loginMethods", .list(.text())),
                 need("hostPatterns", .list(.text("As known_hosts has them."))),
                 may("logKey", .text("The log's key as a verifier key (C2SP signed-note).")),
+                may("signIn", .map(.list(.text()))),
             ])
         ),
         (

@@ -15,6 +15,9 @@ public struct ServerInfo: Sendable, Hashable {
     public var hostAuthority: PublicKey
     /// How people log in: `keys`, and the names of identity providers.
     public var loginMethods: [String]
+    /// By which ways people sign in at each identity provider, the one that is to be preferred first: `code`, `page`,
+    /// `device`. Others may come.
+    public var signIn: [String: [String]]
     /// The patterns of host names for which the host CA speaks, as known_hosts has them.
     public var hostPatterns: [String]
     /// The log's key as a verifier key (C2SP signed-note); nil where the server is older than that.
@@ -22,7 +25,8 @@ public struct ServerInfo: Sendable, Hashable {
 
     public init(
         version: String, origin: String, userAuthority: PublicKey, hostAuthority: PublicKey,
-        loginMethods: [String], hostPatterns: [String], logKey: String? = nil
+        loginMethods: [String], hostPatterns: [String], logKey: String? = nil,
+        signIn: [String: [String]] = [:]
     ) {
         self.version = version
         self.origin = origin
@@ -31,6 +35,7 @@ public struct ServerInfo: Sendable, Hashable {
         self.loginMethods = loginMethods
         self.hostPatterns = hostPatterns
         self.logKey = logKey
+        self.signIn = signIn
     }
 
     public var json: JSONValue {
@@ -42,6 +47,10 @@ public struct ServerInfo: Sendable, Hashable {
         members.add("loginMethods", .array(loginMethods.map(JSONValue.string)))
         members.add("hostPatterns", .array(hostPatterns.map(JSONValue.string)))
         members.add("logKey", logKey)
+        let ways = signIn.sorted { $0.key < $1.key }.map { name, ways in
+            JSONValue.Member(name, .array(ways.map(JSONValue.string)))
+        }
+        if !ways.isEmpty { members.add("signIn", .object(ways)) }
         return members.value
     }
 
@@ -54,6 +63,7 @@ public struct ServerInfo: Sendable, Hashable {
         loginMethods = try fields.takeTexts("loginMethods") ?? []
         hostPatterns = try fields.takeTexts("hostPatterns") ?? []
         logKey = try fields.takeText("logKey")
+        signIn = try fields.takeTextLists("signIn")
     }
 }
 

@@ -3,7 +3,8 @@
 
 public import SSHWire
 
-/// The beginning of a sign-in at an identity provider (`POST /v1/login/device`, `POST /v1/login/code`).
+/// The beginning of a sign-in at an identity provider (`POST /v1/login/page`, `POST /v1/login/code`,
+/// `POST /v1/login/device`).
 public struct SignInRequest: Sendable, Hashable {
     /// The provider's name.
     public var provider: String
@@ -45,7 +46,7 @@ public struct PendingSignIn: Sendable, Hashable {
     public var urlWithCode: String?
     /// What to type there; for a device only.
     public var userCode: String?
-    /// How long to wait between two questions, in seconds; for a device only.
+    /// How long to wait between two questions, in seconds; nil for a code.
     public var interval: Int64?
     /// When it is over, in seconds since 1970.
     public var expires: Int64

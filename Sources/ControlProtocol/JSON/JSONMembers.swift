@@ -92,6 +92,21 @@ struct JSONFields {
         return labels
     }
 
+    /// Takes an object of arrays of texts; an empty one where there is none.
+    mutating func takeTextLists(_ name: String) throws(ControlProtocolError) -> [String: [String]] {
+        guard let value = take(name) else { return [:] }
+        guard case .object(let members) = value else { throw wrong(name, "an object of arrays of texts") }
+        var lists: [String: [String]] = [:]
+        for member in members {
+            let texts = member.value.array?.compactMap(\.string)
+            guard let texts, texts.count == member.value.array?.count else {
+                throw wrong(name, "an object of arrays of texts")
+            }
+            lists[member.name] = texts
+        }
+        return lists
+    }
+
     /// Takes an array of texts.
     mutating func takeTexts(_ name: String) throws(ControlProtocolError) -> [String]? {
         guard let array = try takeArray(name) else { return nil }

@@ -40,8 +40,8 @@ struct Login: AsyncParsableCommand {
             valueName: "NAME"))
     var provider: String?
 
-    @Flag(help: "Use this machine's browser, instead of a code that is typed in on any.")
-    var browser = false
+    @Flag(help: "How to sign in there (default: the first way of the server's that can be gone here).")
+    var way: SignInFlag?
 
     @Option(
         help: ArgumentHelp(
@@ -59,11 +59,14 @@ struct Login: AsyncParsableCommand {
         guard key == nil || provider == nil else {
             throw ValidationError("--key and --provider exclude each other")
         }
-        guard tokenFile == nil || provider != nil && !browser else {
-            throw ValidationError("--token-file needs --provider, and no browser")
+        guard tokenFile == nil || provider != nil && way == nil else {
+            throw ValidationError("--token-file needs --provider, and no browser, page or device")
         }
-        guard apiKeyFile == nil || key == nil && provider == nil && tokenFile == nil && !browser else {
+        guard apiKeyFile == nil || key == nil && provider == nil && tokenFile == nil && way == nil else {
             throw ValidationError("--api-key-file says by itself how to log in")
+        }
+        guard key == nil || way == nil else {
+            throw ValidationError("--key needs no browser, page or device")
         }
     }
 
@@ -74,7 +77,9 @@ struct Login: AsyncParsableCommand {
         let sessionKey = try PrivateKey.generate(.ed25519, comment: "daypass session")
         let (info, loginKey) = try await server.withClient { client in
             if let provider = try chosenProvider(server.info) {
-                return (try await signIn(client, provider, sessionKey.publicKey), String?.none)
+                return (
+                    try await signIn(client, server.info, provider, sessionKey.publicKey), String?.none
+                )
             }
             return try await logIn(client, server.info, sessionKey, first: state.loginKey)
         }
@@ -140,16 +145,22 @@ struct Login: AsyncParsableCommand {
     }
 
     private func signIn(
-        _ client: ControlClient, _ provider: String, _ sessionKey: PublicKey
+        _ client: ControlClient, _ server: ServerInfo, _ provider: String, _ sessionKey: PublicKey
     ) async throws -> SessionInfo {
         let login = ProviderLogin(client: client, provider: provider, sessionKey: sessionKey)
         if let apiKeyFile { return try await login.byToken(try Self.apiKey(apiKeyFile)) }
         guard let tokenFile else {
-            return browser ? try await login.byBrowser() : try await login.byDevice()
+            return try await login.by(way?.way ?? Self.way(of: server.signIn[provider] ?? []))
         }
         let bytes = try FileIO.read(tokenFile == "-" ? "/dev/stdin" : tokenFile, maximumBytes: 16 << 10)
         let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         return try await login.byToken(token)
+    }
+
+    /// The first of the server's ways that can be gone here: a browser that comes back needs one on this machine.
+    private static func way(of offered: [String]) -> SignInWay {
+        let ways = offered.compactMap(SignInWay.init(rawValue:))
+        return ways.first { $0 != .code || ProviderLogin.hasBrowser } ?? ways.first ?? .page
     }
 
     /// The API key in a file that nobody else may read. From standard input, who may is not ours to see.
@@ -209,6 +220,27 @@ struct Login: AsyncParsableCommand {
         throw refusal
             ?? Failure(
                 "the ssh-agent holds no key", hint: "add one with ssh-add, or name a file with --key")
+    }
+}
+
+/// How to sign in at an identity provider, as a flag.
+enum SignInFlag: String, EnumerableFlag {
+    case browser, page, device
+
+    var way: SignInWay {
+        switch self {
+        case .browser: .code
+        case .page: .page
+        case .device: .device
+        }
+    }
+
+    static func help(for value: SignInFlag) -> ArgumentHelp? {
+        switch value {
+        case .browser: "Use this machine's browser, which comes back here by itself."
+        case .page: "Use any browser, by a page of the server and a code that is typed in there."
+        case .device: "Use any browser, by a code of the provider's, where the server allows it."
+        }
     }
 }
 

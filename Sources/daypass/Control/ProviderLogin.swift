@@ -17,10 +17,32 @@ struct ProviderLogin {
     /// How long somebody may take in a browser, in seconds.
     private static let patience: Int64 = 600
 
+    func by(_ way: SignInWay) async throws -> SessionInfo {
+        switch way {
+        case .code: try await byBrowser()
+        case .page: try await byPage()
+        case .device: try await byDevice()
+        }
+    }
+
     // MARK: By any browser
 
-    /// Shows where to go and which code to type, and waits.
-    func byDevice() async throws -> SessionInfo {
+    /// Shows a page of the server's and the code that it asks for, and waits.
+    private func byPage() async throws -> SessionInfo {
+        let request = SignInRequest(provider: provider, sessionKey: sessionKey)
+        let pending = try PendingSignIn(
+            json: try await client.send("POST", "/v1/login/page", request.json) ?? .null)
+        let code = MatchCode.code(signIn: pending.id, sessionKey: sessionKey)
+        Terminal.note("open   \(pending.url.escapedForTerminal)")
+        Terminal.note("code   \(MatchCode.spelled(code))")
+        Terminal.note("this login is for the key \(sessionKey.fingerprint)")
+        Terminal.note("type the code on that page and nowhere else, and tell nobody")
+        Self.showQRCode(pending.url)
+        return try await wait(for: pending, asking: "/v1/login/page/poll")
+    }
+
+    /// Shows where to go and which code of the provider's to type, and waits.
+    private func byDevice() async throws -> SessionInfo {
         let request = SignInRequest(provider: provider, sessionKey: sessionKey)
         let pending = try PendingSignIn(
             json: try await client.send("POST", "/v1/login/device", request.json) ?? .null)
@@ -29,13 +51,19 @@ struct ProviderLogin {
         Terminal.note("type   \((pending.userCode ?? "").escapedForTerminal)")
         Terminal.note("this login is for the key \(sessionKey.fingerprint)")
         if pending.urlWithCode != nil { Terminal.note("or open \(link)") }
+        Terminal.note("send the link and the code to nobody: whoever enters it logs this terminal in")
         Self.showQRCode(pending.urlWithCode ?? pending.url)
+        return try await wait(for: pending, asking: "/v1/login/device/poll")
+    }
+
+    /// Asks until somebody has decided.
+    private func wait(for pending: PendingSignIn, asking path: String) async throws -> SessionInfo {
         var interval = max(pending.interval ?? 5, 1)
         while Int64(clamping: unixTimeNow().seconds) < pending.expires {
             try await Task.sleep(for: .seconds(interval))
             do {
                 let answer = try await client.send(
-                    "POST", "/v1/login/device/poll", .object([.init("id", .string(pending.id))]))
+                    "POST", path, .object([.init("id", .string(pending.id))]))
                 return try SessionInfo(json: answer ?? .null)
             } catch ClientError.problem(let problem) where problem.code == .loginPending {
                 continue
@@ -48,8 +76,8 @@ struct ProviderLogin {
 
     // MARK: By the browser of this machine
 
-    /// Opens a browser, and waits for it to come back.
-    func byBrowser() async throws -> SessionInfo {
+    /// Opens a browser, and waits for it to come back. It needs no consent of ours: the code comes to this very process.
+    private func byBrowser() async throws -> SessionInfo {
         let callback = try await LoopbackCallback()
         let request = SignInRequest(
             provider: provider, sessionKey: sessionKey, redirectURI: callback.redirectURI)
@@ -75,6 +103,19 @@ struct ProviderLogin {
 
     // MARK: Programs that people have
 
+    /// Whether there is a browser here for the person at the terminal: the one that BROWSER names, or the desktop's unless
+    /// they came here by ssh.
+    static var hasBrowser: Bool {
+        if let browser = environment("BROWSER"), !browser.isEmpty { return true }
+        guard environment("SSH_CONNECTION") == nil else { return false }
+        #if os(macOS)
+            return true
+        #else
+            guard environment("DISPLAY") != nil || environment("WAYLAND_DISPLAY") != nil else { return false }
+            return find("xdg-open") != nil
+        #endif
+    }
+
     /// Opens a browser: the one that BROWSER names, else the desktop's.
     ///
     /// - Returns: false where there is none.
@@ -95,13 +136,15 @@ struct ProviderLogin {
         _ = run("qrencode", ["-t", "UTF8", "-m", "2", "--", text], output: FileHandle.standardError)
     }
 
-    private static func run(_ program: String, _ arguments: [String], output: FileHandle? = nil) -> Bool {
-        let path =
-            program.hasPrefix("/")
+    private static func find(_ program: String) -> String? {
+        program.hasPrefix("/")
             ? program
             : (environment("PATH") ?? "").split(separator: ":").map { "\($0)/\(program)" }
                 .first { FileManager.default.isExecutableFile(atPath: $0) }
-        guard let path else { return false }
+    }
+
+    private static func run(_ program: String, _ arguments: [String], output: FileHandle? = nil) -> Bool {
+        guard let path = find(program) else { return false }
         let process = Process()
         process.executableURL = URL(filePath: path)
         process.arguments = arguments

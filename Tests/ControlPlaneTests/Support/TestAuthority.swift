@@ -38,12 +38,16 @@ struct TestAuthority {
     let authority: AccessAuthority
     let alerts: AlertCenter
 
-    init(limits: AccessAuthority.Limits = .init(), policy: String = TestAuthority.policy) async throws {
+    init(
+        limits: AccessAuthority.Limits = .init(), policy: String = TestAuthority.policy,
+        providers: [any SignInProvider] = []
+    ) async throws {
         signer = try TestSigner()
         requests = TestRequestStore(ledger)
         let clock = clock
         bindings = InMemoryIdentityBindings { UnixTime(seconds: clock.seconds) }
-        authority = try await Self.open(ledger, directory, signer, clock, bindings, limits, policy, requests)
+        authority = try await Self.open(
+            ledger, directory, signer, clock, bindings, limits, policy, requests, providers)
         alerts = try await Self.alerts(authority, ledger)
         try await authority.set(
             try ManagedHost(id: "web1", names: ["web1.example.com"], labels: ["team": "infra"]),
@@ -54,7 +58,7 @@ struct TestAuthority {
         _ ledger: TestLedger, _ directory: TestDirectory, _ signer: TestSigner, _ clock: TestClock,
         _ bindings: any IdentityBindings = InMemoryIdentityBindings(),
         _ limits: AccessAuthority.Limits = .init(), _ policy: String = TestAuthority.policy,
-        _ requests: (any RequestStore)? = nil
+        _ requests: (any RequestStore)? = nil, _ providers: [any SignInProvider] = []
     ) async throws -> AccessAuthority {
         let issuer = Issuer(
             policy: CAConfiguration(origin: "test.example").policy, ledger: ledger,
@@ -62,7 +66,8 @@ struct TestAuthority {
             clock: { clock.milliseconds }, randomBytes: SystemRandom.bytes)
         return try await AccessAuthority(
             issuer: issuer, directory: directory, policy: try AccessPolicy(yaml: policy, name: "policy"),
-            limits: limits, bindings: bindings, requests: requests, origin: "test.example")
+            limits: limits, providers: providers, bindings: bindings, requests: requests,
+            origin: "test.example")
     }
 
     /// The authority as it is after its process died and started again.

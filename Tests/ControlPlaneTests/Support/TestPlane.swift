@@ -65,7 +65,7 @@ struct TestPlane {
                 version: "1", origin: "test.example", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: ["keys"], hostPatterns: ["*.example.com"]
             ), names: ["127.0.0.1", "localhost"],
-            limits: limitsInUse, grants: grants)
+            limits: limitsInUse, grants: grants, publicURL: { "https://127.0.0.1:\($0)" })
         var settings = settings
         settings.port = 0
         settings.connectionsPerAddress = limits.connectionsPerAddress
