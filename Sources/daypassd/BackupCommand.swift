@@ -45,6 +45,7 @@ struct BackupCommand: ParsableCommand {
         var elsewhere = [
             "daypassd.yaml": home.configurationFile, "policy.yaml": home.path(settings.policyFile),
         ]
+        if let file = settings.fleetRootsFile { elsewhere["fleet_roots"] = home.path(file) }
         for role in KeySeparation.roles {
             let (own, given) = (home.folder.privateKey(role), keys.map { CAFolder($0).privateKey(role) })
             if let given { elsewhere[String(own.dropFirst(home.folder.path.utf8.count + 1))] = given }

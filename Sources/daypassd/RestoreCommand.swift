@@ -90,12 +90,14 @@ struct RestoreCommand: AsyncParsableCommand {
                 "without tls/root.key the server makes a new root, and clients have to pin its fingerprint anew"
             )
         }
-        let policy = try settings().policyFile
-        if policy != "policy.yaml" {
+        let wanted = try settings()
+        for (what, name, path) in [
+            ("the policy is", "policy.yaml", wanted.policyFile),
+            ("the fleet's root keys are", "fleet_roots", wanted.fleetRootsFile ?? "fleet_roots"),
+        ] where path != name {
             Terminal.complain(
                 "warning",
-                "the policy is in policy.yaml, daypassd.yaml names \(policy.escapedForTerminal): put it there"
-            )
+                "\(what) in \(name), daypassd.yaml names \(path.escapedForTerminal): put them there")
         }
     }
 }

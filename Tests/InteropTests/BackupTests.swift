@@ -72,6 +72,32 @@ struct BackupTests {
         func serials(_ home: String) throws -> [String] { try log(home).compactMap(\.serial) }
     }
 
+    @Test func theFleetsRootsAndThePolicyComeAlongWhereverTheyLie() throws {
+        let scene = try Scene()
+        let root = try scene.folder.readText("admin.pub")
+        try FileManager.default.createDirectory(
+            atPath: scene.folder.path("etc"), withIntermediateDirectories: false)
+        try scene.folder.write(root, to: "etc/roots")
+        try FileManager.default.moveItem(
+            atPath: scene.folder.path("plane/policy.yaml"), toPath: scene.folder.path("etc/policy"))
+        let settings = try scene.folder.readText("plane/daypassd.yaml")
+        try scene.folder.write(
+            settings.replacing(/\n#? ?policy:[^\n]*/, with: "") + """
+
+                policy: "\(scene.folder.path("etc/policy"))"
+                fleet_roots: "\(scene.folder.path("etc/roots"))"
+
+                """, to: "plane/daypassd.yaml")
+        try scene.daypassd(["check", "--home", "plane"]).orThrow("check")
+        try scene.daypassd(["backup", "backup", "--home", "plane", "--with-keys"]).orThrow("backup")
+        let said = try scene.daypassd(["restore", "backup", "--home", "new"]).orThrow("restore")
+        #expect(try scene.folder.readText("new/fleet_roots") == root)
+        #expect(try !scene.folder.readText("new/policy.yaml").isEmpty)
+        for name in ["etc/policy", "etc/roots"] {
+            #expect(said.stderrText.contains("names \(scene.folder.path(name))"), "\(said)")
+        }
+    }
+
     @Test func attack61_serialsOfBeforeAndAfterARestoreNeverMeet() throws {
         let scene = try Scene()
         try scene.issue()

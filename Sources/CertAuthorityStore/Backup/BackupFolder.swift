@@ -54,7 +54,8 @@ public struct BackupFolder: Sendable {
             ]
         } + [
             File(name: "daypassd.yaml", isSecret: false), File(name: "policy.yaml", isSecret: false),
-            File(name: "tls/root.pem", isSecret: false), File(name: "tls/root.key", isSecret: true),
+            File(name: "fleet_roots", isSecret: false), File(name: "tls/root.pem", isSecret: false),
+            File(name: "tls/root.key", isSecret: true),
             File(name: "config.yaml", isSecret: false),
         ]
 
