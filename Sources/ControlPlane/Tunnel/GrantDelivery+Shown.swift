@@ -64,10 +64,7 @@ extension GrantDelivery {
 
     /// Waits until every host of a request that is connected has answered once, at most for a time.
     func settle(_ id: String, within limit: Duration) async {
-        let end = ContinuousClock.now + limit
-        while ContinuousClock.now < end, isUnsettled(id) {
-            guard (try? await Task.sleep(for: .milliseconds(20))) != nil else { return }
-        }
+        await answered.wait(within: limit) { !isUnsettled(id) }
     }
 
     private func isUnsettled(_ id: String) -> Bool {

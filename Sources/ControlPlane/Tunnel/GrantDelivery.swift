@@ -19,6 +19,8 @@ public final class GrantDelivery: Service {
     let authority: AccessAuthority
     let hub: TunnelHub
     let book = Mutex(DeliveryBook())
+    /// Rung with each answer of a host.
+    let answered = Doorbell()
     private let wakes: AsyncStream<String>
     private let wake: AsyncStream<String>.Continuation
 
@@ -87,6 +89,7 @@ public final class GrantDelivery: Service {
             }
             let outcome = await perform(action, link)
             book.withLock { $0.note(action, outcome, of: host, at: .now) }
+            answered.ring()
         }
         let now = authority.now
         let again = book.withLock { book in
@@ -95,6 +98,7 @@ public final class GrantDelivery: Service {
                 due: wanted.ending.isEmpty ? nil : .now + .seconds(Int64(Self.graceSeconds)),
                 at: .now, isKept: { self.isShown($0, at: now) })
         }
+        answered.ring()
         if again { wake.yield(host) }
     }
 

@@ -25,6 +25,7 @@ final class TrustAnswers: Sendable {
     }
 
     private let state = Mutex(State())
+    private let bell = Doorbell()
 
     func asked(_ host: String) { state.withLock { _ = $0.waiting.insert(host) } }
 
@@ -35,12 +36,19 @@ final class TrustAnswers: Sendable {
             guard version >= state.answers[host]?.version ?? 0 else { return }
             state.answers[host] = Answer(version: version, refusal: refusal)
         }
+        bell.ring()
     }
 
     /// There will be no answer any more.
-    func gaveUp(_ host: String) { state.withLock { _ = $0.waiting.remove(host) } }
+    func gaveUp(_ host: String) {
+        state.withLock { _ = $0.waiting.remove(host) }
+        bell.ring()
+    }
 
-    var isSettled: Bool { state.withLock { $0.waiting.isEmpty } }
+    /// Waits until every host that was asked has answered, at most for `limit`.
+    func settle(within limit: Duration) async {
+        await bell.wait(within: limit) { state.withLock { $0.waiting.isEmpty } }
+    }
 
     /// Whether a host has answered to this version, and what.
     func answer(of host: String, version: UInt64) -> (isInPlace: Bool, refusal: String?)? {
@@ -61,10 +69,7 @@ extension TunnelHub {
     /// Sends the newest statement to every host that is connected, and waits a little for their answers.
     func deliverTrust() async {
         for host in fleet.hosts { if let link = link(to: host.id) { sendTrust(through: link) } }
-        let end = ContinuousClock.now + Self.trustPatience
-        while !trustAnswers.isSettled, ContinuousClock.now < end {
-            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
-        }
+        await trustAnswers.settle(within: Self.trustPatience)
     }
 
     /// Sends a host the newest statement. One that it has already changes nothing there.
