@@ -102,7 +102,7 @@ struct Serve: AsyncParsableCommand {
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
             GrantSweep(authority), grants, HostWatch(hub), delivery,
-            WitnessService(hub, source: ledger, logKey: logKey),
+            WitnessService(hub, source: ledger, logKey: logKey), TunnelFarewell(hub),
         ]
         if settings.signerSocket == nil { services.append(signing) }
         let application = try PlaneServer.application(

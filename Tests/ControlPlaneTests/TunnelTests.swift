@@ -47,6 +47,16 @@ import Testing
         }
     }
 
+    @Test func whenTheServerEndsEveryTunnelIsToldAndClosed() async throws {
+        try await TestPlane.with { plane in
+            let tunnel = try await TestTunnel.open(plane, try await TestTunnel.join(plane))
+            #expect(plane.hub.count == 1)
+            await plane.hub.closeAll("the server is going away", within: .seconds(20))
+            #expect(plane.hub.count == 0)
+            #expect(await tunnel.connection.hasReceived("the server is going away"))
+        }
+    }
+
     @Test func aHostThatIsNotConnectedIsSaidNotToBe() async throws {
         try await TestPlane.with { plane in
             _ = try await TestTunnel.join(plane)

@@ -32,16 +32,19 @@ extension AccessAuthority {
     ///
     /// - Throws: `.notFound`, whether there is none or it is not theirs to see.
     func visible(_ id: String, to viewer: Viewer) throws(CertAuthorityError) -> GrantRequest {
-        guard let request = book[id], isVisible(request, to: viewer) else {
+        guard let request = book[id], isVisible(request, to: viewer, mayApprove: { mayApprove($0, viewer) })
+        else {
             throw CertAuthorityError(.notFound, "there is no request \(id.escapedForTerminal)")
         }
         return request
     }
 
-    private func isVisible(_ request: GrantRequest, to viewer: Viewer) -> Bool {
+    private func isVisible(
+        _ request: GrantRequest, to viewer: Viewer, mayApprove: (GrantRequest) -> Truth
+    ) -> Bool {
         request.person == viewer.person.identity || viewer.isAdministrator
             || request.approvals.contains { $0.person.identity == viewer.person.identity }
-            || mayApprove(request, viewer) != .no
+            || mayApprove(request) != .no
     }
 
     /// The request of this id.
@@ -68,16 +71,35 @@ extension AccessAuthority {
         _ scope: RequestScope, for session: LoginSession, from address: IPAddress?
     ) -> [GrantRequest] {
         let viewer = viewer(session, from: address)
+        // Thousands of requests are about a few rules, hosts and accounts, which are all that is judged.
+        var judged: [JudgedKind: Truth] = [:]
+        func mayApproveOnce(_ request: GrantRequest) -> Truth {
+            guard request.person != viewer.person.identity else { return .no }
+            let kind = JudgedKind(
+                rule: ExactText(request.rule), login: ExactText(request.login),
+                hosts: request.hosts.map { ExactText($0) })
+            if let known = judged[kind] { return known }
+            let answer = mayApprove(request, viewer)
+            judged[kind] = answer
+            return answer
+        }
         switch scope {
         case .mine: return book.requests(of: viewer.person.identity)
         case .toApprove:
             return book.all.filter { request in
                 request.status(at: viewer.now) == .pending && request.person != viewer.person.identity
                     && !request.approvals.contains { $0.person.identity == viewer.person.identity }
-                    && mayApprove(request, viewer) != .no
+                    && mayApproveOnce(request) != .no
             }
-        case .all: return book.all.filter { isVisible($0, to: viewer) }
+        case .all: return book.all.filter { isVisible($0, to: viewer, mayApprove: mayApproveOnce) }
         }
+    }
+
+    /// What an approver is judged by: who may approve one request of a kind may approve all others' of it.
+    private struct JudgedKind: Hashable {
+        let rule: ExactText
+        let login: ExactText
+        let hosts: [ExactText]
     }
 
     /// Access without approval that nobody has looked at yet, as far as somebody may see it.

@@ -3,6 +3,11 @@
 
 import NIOCore
 
+/// What a connection is for, once that is known.
+enum ConnectionUse: Sendable {
+    case requests, tunnel
+}
+
 /// Cuts a connection that does not come to a request: one that is silent before, within or after the TLS handshake,
 /// and one that sends the head of a request byte by byte.
 ///
@@ -13,6 +18,8 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundOut = ByteBuffer
 
     private let times: ConnectionTimes
+    /// Told once.
+    private var use: EventLoopPromise<ConnectionUse>?
     private var deadlines = Deadlines()
     private var timer: LazyTimer
     /// A request's head has come and its end has not.
@@ -20,8 +27,10 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
     /// Bytes are frames of several streams: each of them has an ``ExchangeGuard``, HTTP/2 itself bounds the rest.
     private var isMultiplexed = false
 
-    init(_ times: ConnectionTimes) {
+    /// - Parameter use: what the connection turns out to be for.
+    init(_ times: ConnectionTimes, _ use: EventLoopPromise<ConnectionUse>) {
         self.times = times
+        self.use = use
         timer = LazyTimer(checkingEvery: times.shortest)
     }
 
@@ -37,16 +46,29 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         timer.cancel()
+        tell(.requests)
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { timer.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer.cancel()
+        tell(.requests)
+    }
 
     /// Called by the ``ExchangeGuard`` of this connection, or of one of its streams.
     func headCame(multiplexed: Bool) {
         deadlines.head = nil
         isReading = true
         isMultiplexed = multiplexed
+        tell(.requests)
+    }
+
+    /// Called by the ``TunnelGate``.
+    func becomesTunnel() { tell(.tunnel) }
+
+    private func tell(_ use: ConnectionUse) {
+        self.use?.succeed(use)
+        self.use = nil
     }
 
     func requestEnded() { isReading = false }

@@ -35,11 +35,18 @@ final class ConnectionCounts: Sendable {
 
 /// TLS and HTTP with a ``ConnectionGuard`` between them, for as many connections of one source as there may be.
 struct GuardedChannel<Inner: ServerChildChannel>: ServerChildChannel {
+    struct Value: ServerChildChannelValue {
+        let inner: Inner.Value
+        let use: EventLoopFuture<ConnectionUse>
+
+        var channel: any Channel { inner.channel }
+    }
+
     let inner: Inner
     let times: ConnectionTimes
     let counts: ConnectionCounts
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Inner.Value> {
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let address = channel.remoteAddress?.ipAddress.flatMap { try? IPAddress($0) }
         let network = RequestLimits.network(address)
         guard counts.enter(network) else {
@@ -50,19 +57,33 @@ struct GuardedChannel<Inner: ServerChildChannel>: ServerChildChannel {
         }
         channel.closeFuture.whenComplete { [counts] _ in counts.leave(network) }
         let ready = inner.setup(channel: channel, logger: logger)
+        let use = channel.eventLoop.makePromise(of: ConnectionUse.self)
         do {
             let pipeline = channel.pipeline.syncOperations
             let tls = try pipeline.handler(type: NIOSSLServerHandler.self)
-            try pipeline.addHandler(ConnectionGuard(times), position: .after(tls))
+            try pipeline.addHandler(ConnectionGuard(times, use), position: .after(tls))
         } catch {
+            use.fail(error)
             return channel.close().flatMap { channel.eventLoop.makeFailedFuture(error) }
         }
-        return ready
+        return ready.map { Value(inner: $0, use: use.futureResult) }
     }
 
-    func handle(value: Inner.Value, logger: Logger) async {
-        await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
-            await inner.handle(value: value, logger: logger)
+    /// Answers requests, on the connection's own loop. A tunnel needs nobody here: the task in which Hummingbird would wait for
+    /// its end takes more memory than all else of it.
+    func handle(value: Value, logger: Logger) async {
+        let channel = value.channel
+        let use = await withTaskCancellationHandler {
+            try? await value.use.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+        if use == .tunnel {
+            // Hummingbird's handlers are still in the pipeline, and go with it.
+            return channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
+        }
+        await withTaskExecutorPreference(LoopExecutor(channel.eventLoop)) {
+            await inner.handle(value: value.inner, logger: logger)
         }
     }
 }

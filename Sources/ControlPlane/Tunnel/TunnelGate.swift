@@ -106,6 +106,7 @@ final class TunnelGate: ChannelInboundHandler, RemovableChannelHandler {
             guard write(context, text) != nil else { return context.close(promise: nil) }
             // The tunnel's handlers stand where bytes are plain, and hand nothing on but the connection's end.
             let guardian = try pipeline.handler(type: ConnectionGuard.self)
+            guardian.becomesTunnel()
             try pipeline.addHandlers(
                 [
                     ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: RPCMessage.maximumBytes)),

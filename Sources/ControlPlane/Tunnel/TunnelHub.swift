@@ -56,6 +56,8 @@ public final class TunnelHub: Sendable {
     /// Hears of hosts' clocks and records; nil where nobody watches.
     let alerts: AlertCenter?
     let trustAnswers = TrustAnswers()
+    /// Rung when a tunnel has ended.
+    private let ended = Doorbell()
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -183,6 +185,7 @@ public final class TunnelHub: Sendable {
             state.seen[link.host.id]?.connected = nil
             return true
         }
+        ended.ring()
         if isOwn { logger.info("tunnel closed", metadata: ["daypass.host": "\(link.host.id)"]) }
     }
 
@@ -214,6 +217,12 @@ public final class TunnelHub: Sendable {
 
     /// Whether a host's agent does nothing and says what it would do: its yes means nothing.
     func onlySays(_ host: String) -> Bool { status(of: host).isDryRun }
+
+    /// Closes every tunnel, and waits until they are closed, at most for `limit`.
+    func closeAll(_ reason: String, within limit: Duration) async {
+        for link in state.withLock({ Array($0.links.values) }) { link.close(reason) }
+        await ended.wait(within: limit) { count == 0 }
+    }
 
     // MARK: Revocations
 
