@@ -51,7 +51,7 @@ struct FleetStoreConformanceTests {
             id: id, clientID: clientID ?? "daypass:\(id):ssh",
             key: try PrivateKey.generate(.ecdsaP384, comment: "").publicKey,
             hostKeys: [try PrivateKey.generate(.ed25519, comment: "").publicKey],
-            joined: UnixTime(seconds: 7))
+            joined: UnixTime(seconds: 7), isOwnAgent: id == "web1")
     }
 
     private func event(_ host: String, _ sequence: UInt64, match: HostEventRecord.Match = .none)

@@ -57,6 +57,19 @@ import Testing
         }
     }
 
+    @Test func attack42_aTokenOfAWeekIsNotTakenFromAHostWithOurAgent() async throws {
+        try await TestPlane.with { plane in
+            let host = try await TestTunnel.join(plane)
+            let token = try HostToken.signP0(
+                subject: host.host.clientID, now: plane.authority.now, by: host.key)
+            let tunnel = try await TestTunnel(asking: plane, token: token, subprotocol: nil)
+            #expect(await tunnel.connection.hasReceived("\r\n\r\n"))
+            #expect(tunnel.connection.text.hasPrefix("HTTP/1.1 401 "), "\(tunnel.connection.text)")
+            // An administrator's word that its agent is another makes it good.
+            _ = try await TestTunnel.openP0(plane, host)
+        }
+    }
+
     @Test func aHostThatIsNotConnectedIsSaidNotToBe() async throws {
         try await TestPlane.with { plane in
             _ = try await TestTunnel.join(plane)

@@ -145,9 +145,11 @@ public final class Fleet: Sendable {
     /// - Parameters:
     ///   - text: the token.
     ///   - name: what the host calls itself; the token's pattern must match it.
+    ///   - isOwnAgent: ``EnrolledHost/isOwnAgent``.
     /// - Throws: `.notFound` for a token that is unknown, used, expired, or for other hosts: which, only the log knows.
     public func join(
-        token text: String, name: String, key: PublicKey, hostKeys: [PublicKey], from address: IPAddress?
+        token text: String, name: String, key: PublicKey, hostKeys: [PublicKey], isOwnAgent: Bool = true,
+        from address: IPAddress?
     ) async throws(CertAuthorityError) -> EnrolledHost {
         try Self.check(key, hostKeys)
         let refusal = CertAuthorityError(
@@ -163,7 +165,8 @@ public final class Fleet: Sendable {
             let id = known?.id ?? name
             return try await admit(
                 EnrolledHost(
-                    id: id, clientID: Self.clientID(id), key: key, hostKeys: hostKeys, joined: now),
+                    id: id, clientID: Self.clientID(id), key: key, hostKeys: hostKeys, joined: now,
+                    isOwnAgent: isOwnAgent),
                 as: try ManagedHost(id: id, names: known?.names ?? [], labels: token.labels),
                 spending: token.id,
                 "\(key.fingerprint) by join token \(token.id) from \(address?.description ?? "unknown")",

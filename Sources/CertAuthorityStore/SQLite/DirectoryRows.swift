@@ -68,7 +68,7 @@ extension Row {
                 hostKeys: try json("host_keys", as: [String].self).map { line in
                     try PublicKeyLine(line).content.plainKey("host key")
                 },
-                joined: try time("joined"))
+                joined: try time("joined"), isOwnAgent: try decode(Bool.self, forColumn: "own_agent"))
         }
     }
 

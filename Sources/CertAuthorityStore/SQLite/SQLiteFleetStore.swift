@@ -68,12 +68,12 @@ public struct SQLiteFleetStore: FleetStore {
                 try db.execute(sql: "DELETE FROM enrolled_hosts WHERE id = ?", arguments: [host.id])
                 try db.execute(
                     sql: """
-                        INSERT INTO enrolled_hosts (id, client_id, key, host_keys, joined)
-                        VALUES (?, ?, ?, ?, ?)
+                        INSERT INTO enrolled_hosts (id, client_id, key, host_keys, joined, own_agent)
+                        VALUES (?, ?, ?, ?, ?, ?)
                         """,
                     arguments: [
                         host.id, host.clientID, Data(host.key.encoded), hostKeys,
-                        Int64(bitPattern: host.joined.seconds),
+                        Int64(bitPattern: host.joined.seconds), host.isOwnAgent,
                     ])
             } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
                 throw CertAuthorityError.clientIDIsTaken(host.clientID)

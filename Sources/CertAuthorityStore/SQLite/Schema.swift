@@ -20,6 +20,7 @@ enum Schema {
     static let fleetTrust = "8: statements of the fleet's root"
     static let alerts = "9: alerts, their deliveries, what entries are about"
     static let spentTokens = "10: used tokens, the policy in force"
+    static let ownAgents = "11: which hosts have Daypass's own agent"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
@@ -236,6 +237,11 @@ enum Schema {
                         digest BLOB NOT NULL
                     ) STRICT;
                     """)
+        }
+        migrator.registerMigration(ownAgents) { db in
+            // Who joined before may have P0's.
+            try db.execute(
+                sql: "ALTER TABLE enrolled_hosts ADD COLUMN own_agent INTEGER NOT NULL DEFAULT 0")
         }
         return migrator
     }

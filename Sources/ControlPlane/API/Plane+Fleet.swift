@@ -21,7 +21,7 @@ extension Plane {
             let wish = try RegistrationRequest(p0Body: try json(try await body(request, context)))
             let host = try await fleet.join(
                 token: try bearer(request), name: wish.hostName.lowercased(), key: wish.key.key,
-                hostKeys: [wish.hostKey], from: context.sourceAddress)
+                hostKeys: [wish.hostKey], isOwnAgent: false, from: context.sourceAddress)
             return Response(
                 json: RegistrationReply(
                     organisation: Fleet.organisation, hostID: host.id,

@@ -68,8 +68,13 @@ struct TestTunnel {
         try await connection.say(text)
     }
 
-    /// A host whose tunnel is P0's.
+    /// A host whose agent is P0's, by an administrator's word, and its tunnel.
     static func openP0(_ plane: TestPlane, _ host: Host) async throws -> TestTunnel {
+        let known = host.host
+        try await plane.hub.fleet.enrol(
+            Enrolment(
+                name: known.id, id: known.id, clientID: known.clientID, key: known.key,
+                hostKeys: known.hostKeys, replaces: true), by: try Identity("admin@example.com"))
         let token = try HostToken.signP0(
             subject: host.host.clientID, now: plane.authority.now, by: host.key)
         var tunnel = try await TestTunnel(asking: plane, token: token, subprotocol: nil)
