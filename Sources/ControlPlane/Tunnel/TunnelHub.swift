@@ -130,7 +130,8 @@ public final class TunnelHub: Sendable {
             throw refusal("host token: no host of this name has joined")
         }
         guard speaksDaypass || !host.isOwnAgent else {
-            throw refusal("host token: this host joined with Daypass's agent, and P0's tokens are not taken from it")
+            throw refusal(
+                "host token: this host joined with Daypass's agent, and P0's tokens are not taken from it")
         }
         let now = fleet.now
         let token: HostToken
