@@ -98,7 +98,7 @@ final class GrantFaultBench {
     private func prepare(isGranted: Bool) throws {
         try system.reset()
         try system.folder.write(
-            "AuthorizedKeysFile .ssh/authorized_keys /etc/daypass/keys/%u\nHostKey \(system.path("key"))\n",
+            "AuthorizedKeysFile .ssh/authorized_keys /etc/daypass/granted_keys/%u\nHostKey \(system.path("key"))\n",
             to: "etc/ssh/sshd_config", mode: 0o644)
         guard isGranted else { return }
         try run("grant", "none", 1).orThrow("grant")
@@ -136,7 +136,7 @@ final class GrantFaultBench {
         let passwd = try folder.readText("etc/passwd")
         let parts = [
             "sudo": folder.contains("etc/sudoers.d/daypass-req+1"),
-            "keys": folder.contains("etc/daypass/keys/carol"),
+            "keys": folder.contains("etc/daypass/granted_keys/carol"),
             "group": try folder.readText("etc/group").split(separator: "\n").contains {
                 $0.hasPrefix("audio:") && $0.hasSuffix("carol")
             },
@@ -151,7 +151,8 @@ final class GrantFaultBench {
     }
 
     private func names() throws -> [String] {
-        try ["etc/sudoers.d", "etc/daypass/keys", "state/grants", "state/grant-accounts"].flatMap { name in
+        try ["etc/sudoers.d", "etc/daypass/granted_keys", "state/grants", "state/grant-accounts"].flatMap {
+            name in
             guard system.folder.contains(name) else { return [String]() }
             return try FileManager.default.contentsOfDirectory(atPath: system.path(name)).sorted()
         }

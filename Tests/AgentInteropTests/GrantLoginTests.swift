@@ -36,7 +36,7 @@ struct GrantLoginTests {
         #expect(UInt64(Date().timeIntervalSince1970) >= until)
         try host.wait("the files to go") {
             !host.system.folder.contains("etc/sudoers.d/daypass-r+1")
-                && !host.system.folder.contains("etc/daypass/keys/carol")
+                && !host.system.folder.contains("etc/daypass/granted_keys/carol")
         }
         let kill = try #require(try host.events(.kill).first)
         #expect(kill.reason == "grant r.1: its time is over")

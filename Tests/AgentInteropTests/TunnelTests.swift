@@ -20,6 +20,22 @@ import Testing
         return members.first { $0.name.lowercased() == name }?.value.string
     }
 
+    @Test func aFolderOfTheKeyInWhichGrantsAreSweptIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("protocol: daypass\n", to: "agent.yaml", mode: 0o644)
+        for name in ["granted_keys", "principals/keys"] {
+            let result = try Tool.run(
+                BuiltProduct.path("daypass-agent"),
+                [
+                    "start", "--config", folder.path("agent.yaml"), "--config-folder", folder.path,
+                    "--key-path",
+                    folder.path(name),
+                ])
+            #expect(
+                result.status == 1 && result.stderrText.contains("so the host's key would be"), "\(result)")
+        }
+    }
+
     @Test func aServerAsP0sIsSpokenToAsP0sAgentDoes() throws {
         let scene = try TunnelScene(
             sent: [

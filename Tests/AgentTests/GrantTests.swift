@@ -38,8 +38,8 @@ import Testing
                 + "alice ALL=(ALL:ALL) NOTAFTER=20261126210000Z NOPASSWD: /usr/bin/id \"\", /bin/cat /etc/motd\n"
         )
         #expect(try machine.folder.mode(of: "sudoers.d/daypass-req+1") == 0o440)
-        #expect(try machine.folder.mode(of: "etc/keys/alice") == 0o644)
-        #expect(try machine.folder.mode(of: "etc/keys") == 0o755)
+        #expect(try machine.folder.mode(of: "etc/granted_keys/alice") == 0o644)
+        #expect(try machine.folder.mode(of: "etc/granted_keys") == 0o755)
         #expect(try machine.folder.mode(of: "state/grants/req+1.json") == 0o600)
         #expect(machine.state.withLock { $0.groups["docker"]?.members } == ["alice"])
 
@@ -195,11 +195,29 @@ import Testing
         #expect(machine.state.withLock { $0.expired }.isEmpty)
     }
 
+    @Test func theHostsOwnKeyIsNotWhereGrantsAreSwept() throws {
+        let layout = HostLayout()
+        for swept in layout.swept {
+            #expect(!(AgentConfiguration.defaultKeyFolder + "/").hasPrefix(swept + "/"))
+            #expect(!(swept + "/").hasPrefix(AgentConfiguration.defaultKeyFolder + "/"))
+        }
+        // As they lie by default: the key's folder beside the others.
+        let name = try #require(AgentConfiguration.defaultKeyFolder.split(separator: "/").last)
+        try machine.folder.makeFolder("etc/\(name)", mode: 0o700)
+        try machine.folder.write("{}", to: "etc/\(name)/jwk.private.json", mode: 0o600)
+        try machine.perform(grant("r", "\"keys\":[\"\(TestKey.one)\"]"))
+        try machine.sweep(at: 1)
+        try machine.perform(#"{"command":"revokeGrant","id":"r"}"#)
+        try machine.sweep(at: 2)
+        #expect(try machine.folder.readText("etc/\(name)/jwk.private.json") == "{}")
+        #expect(try machine.folder.mode(of: "etc/\(name)") == 0o700)
+    }
+
     @Test func whatSomebodyChangesIsChangedBack() throws {
         try machine.perform(grant("r", "\"keys\":[\"\(TestKey.one)\"],\"sudo\":true"))
         let (keys, sudo) = (try machine.keys("alice"), try machine.folder.readText("sudoers.d/daypass-r"))
-        try machine.folder.write("\(TestKey.two)\n", to: "etc/keys/alice", mode: 0o644)
-        try machine.folder.write("\(TestKey.two)\n", to: "etc/keys/bob", mode: 0o644)
+        try machine.folder.write("\(TestKey.two)\n", to: "etc/granted_keys/alice", mode: 0o644)
+        try machine.folder.write("\(TestKey.two)\n", to: "etc/granted_keys/bob", mode: 0o644)
         try machine.folder.write("bob ALL=(ALL) NOPASSWD: ALL\n", to: "sudoers.d/daypass-x", mode: 0o440)
         try machine.folder.write("bob ALL=(ALL) ALL\n", to: "sudoers.d/admins", mode: 0o440)
         try machine.folder.write(sudo, to: "sudoers.d/daypass-r", mode: 0o644)

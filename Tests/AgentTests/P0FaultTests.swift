@@ -113,8 +113,8 @@ import Testing
 
     @Test func p0Fault5_nothingIsWrittenThroughALink() throws {
         try machine.folder.write("secret\n", to: "shadow")
-        try machine.folder.makeFolder("etc/keys", mode: 0o755)
-        try Link.make(from: machine.folder.path("etc/keys/alice"), to: machine.folder.path("shadow"))
+        try machine.folder.makeFolder("etc/granted_keys", mode: 0o755)
+        try Link.make(from: machine.folder.path("etc/granted_keys/alice"), to: machine.folder.path("shadow"))
         try Link.make(
             from: machine.folder.path("sudoers.d/daypass-r@sudo"), to: machine.folder.path("shadow"))
         for text in [
@@ -192,11 +192,11 @@ import Testing
 
     @Test func p0Fault9_accountsDoNotOwnTheFilesOfTheirKeys() throws {
         try give("alice", "r")
-        let content = try #require(try SystemFiles().read(machine.folder.path("etc/keys/alice")))
+        let content = try #require(try SystemFiles().read(machine.folder.path("etc/granted_keys/alice")))
         #expect(content.attributes.mode & 0o022 == 0)
-        let folder = try #require(try SystemFiles().folder(machine.folder.path("etc/keys")))
+        let folder = try #require(try SystemFiles().folder(machine.folder.path("etc/granted_keys")))
         #expect(folder.mode & 0o022 == 0)
-        try machine.folder.write("\(TestKey.two)\n", to: "etc/keys/alice", mode: 0o644)
+        try machine.folder.write("\(TestKey.two)\n", to: "etc/granted_keys/alice", mode: 0o644)
         try machine.sweep(at: 1)
         #expect(try machine.keys("alice")?.contains(TestKey.two) == false)
     }

@@ -217,7 +217,7 @@
     extension FleetHost {
         /// Whether sshd and sudo find a grant of carol's here.
         func gives(_ request: AccessRequestInfo) -> Bool {
-            let keys = (try? system.folder.readText("etc/daypass/keys/carol")) ?? ""
+            let keys = (try? system.folder.readText("etc/daypass/granted_keys/carol")) ?? ""
             return keys.contains(request.id) || system.folder.contains("etc/sudoers.d/daypass-\(request.id)")
         }
 

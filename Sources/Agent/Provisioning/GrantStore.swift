@@ -95,7 +95,9 @@ extension HostLayout {
     /// The version of the CAs that the fleet's root key signed last.
     public var fleetState: String { state + "/fleet.json" }
     /// `AuthorizedKeysFile` is a file of the account's name in it; root's, 0755, so that sshd reads it as the account.
-    public var grantKeys: String { configuration + "/keys" }
+    public var grantKeys: String { configuration + "/granted_keys" }
+    /// Folders in which nothing stays that isn't needed: nobody else may keep anything there.
+    public var swept: [String] { [grantKeys, principals, grants, grantAccounts] }
     /// What this host's administrator says about provisioning.
     public var provisioning: String { configuration + "/provisioning.json" }
     /// The fleet's root keys, one public key a line.

@@ -27,6 +27,7 @@ struct StartCommand: ParsableCommand {
     func run() throws {
         let read = { () throws(AgentError) in try configuration.load(tunnel.layer) }
         let first = try read()
+        try checkKeyFolder(try first.keyFolder())
         let name = try first.hostName() ?? hostName()
         var provisioning = service.host.provisioning
         provisioning.name = name
@@ -52,6 +53,16 @@ struct StartCommand: ParsableCommand {
                     part, layout: service.host.layout, program: "/proc/self/exe",
                     arguments: service.host.arguments, say: Terminal.note),
             ])
+    }
+
+    /// Refuses a folder of the host's key in which what no grant needs is removed.
+    private func checkKeyFolder(_ path: String) throws {
+        let others = service.host.layout.swept
+        guard !others.contains(where: { (path + "/").hasPrefix($0 + "/") }) else {
+            throw Failure(
+                "keyPath: \(path.escapedForTerminal): what no grant needs is removed there, and so the host's key would be",
+                hint: "name another folder, for example \(AgentConfiguration.defaultKeyFolder)")
+        }
     }
 
     /// What the fleet's first statement installs on a host that has joined a Daypass server.

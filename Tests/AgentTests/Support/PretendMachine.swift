@@ -107,7 +107,8 @@ final class PretendMachine: ProgramRunner, AccountBook, HostSessions {
         try SystemFiles().list(folder.path(name))?.filter { !$0.hasPrefix(".") } ?? []
     }
     func keys(_ account: String) throws -> String? {
-        folder.contains("etc/keys/\(account)") ? try folder.readText("etc/keys/\(account)") : nil
+        folder.contains("etc/granted_keys/\(account)")
+            ? try folder.readText("etc/granted_keys/\(account)") : nil
     }
     var commands: [[String]] { state.withLock { $0.commands } }
     var changing: [[String]] { commands.filter { !["sshd", "visudo"].contains(Self.name($0[0])) } }
