@@ -6,7 +6,8 @@
     import TestSupport
 
     /// A host that has joined a control plane: its own /etc, a real sshd with PAM and the session hook whose trust the agent
-    /// installed, or will when it comes through the tunnel, and the agent with its tunnel.
+    /// installed, or will when it comes through the tunnel, and the agent with its tunnel. Settings, keys and trust lie where they
+    /// lie by default.
     final class FleetHost {
         let name: String
         let system: PrivateSystem
@@ -70,10 +71,8 @@
             try run(
                 [
                     "register", "--server", plane.url, "--fingerprint", plane.fingerprint,
-                    "--join-token-file",
-                    system.path("token"), "--hostname", name, "--config", system.path("agent.yaml"),
-                    "--key-path",
-                    system.path("keys"), "--host-keys", system.path("."),
+                    "--join-token-file", system.path("token"), "--hostname", name, "--host-keys",
+                    system.path("."),
                 ] + more, options: false
             ).orThrow("register")
             if installsTrust {
@@ -96,8 +95,7 @@
         func startAgent() throws {
             agent = try begin(
                 [
-                    try BuiltProduct.path("daypass-agent"), "start", "--config", system.path("agent.yaml"),
-                    "--sshd-log", "none",
+                    try BuiltProduct.path("daypass-agent"), "start", "--sshd-log", "none",
                 ] + options, "agent.log")
         }
 
