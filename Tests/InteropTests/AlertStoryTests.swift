@@ -60,6 +60,12 @@
             #expect(!plane.log.contains("SECRET"))
             let listed = try admin.daypass(["alerts", "--format", "json"]).orThrow("alerts")
             #expect(listed.stdoutText.split(separator: "\n").count == 3)
+            // Since before there was anything, however long ago.
+            for (list, count) in [("alerts", 3), ("sessions", 0)] {
+                let all = try admin.daypass([list, "--since", "18446744073709551615s", "--format", "json"])
+                    .orThrow(list)
+                #expect(all.stdoutText.split(separator: "\n").count == count, "\(all)")
+            }
             let checked = try PrivateControlPlane.daypassd(["check", "--home", plane.home])
             #expect(
                 checked.stdoutText.contains("alerts.webhooks[0] at http://127.0.0.1:\(port)"), "\(checked)")

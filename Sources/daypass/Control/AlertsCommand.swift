@@ -23,51 +23,17 @@ struct AlertsList: AsyncParsableCommand {
             and what to do: docs/operating.md.
             """)
 
-    @Option(help: ArgumentHelp("Not older than this: 90m, 2h, 7d.", valueName: "TIME"))
-    var since: String?
-
-    @Flag(name: .shortAndLong, help: "Go on, and show what comes.")
-    var follow = false
-
-    @Option(help: ArgumentHelp("At most so many, the newest.", valueName: "N"))
-    var limit = 50
-
+    @OptionGroup var entries: EntryListOptions
     @OptionGroup var format: FormatOptions
-
-    /// Between two questions for what is new: an alert is to be seen within two seconds.
-    private static let pollNanoseconds: UInt64 = 1_000_000_000
-    private static let maximumLimit = 1_000
-
-    func validate() throws {
-        guard (1...Self.maximumLimit).contains(limit) else {
-            throw ValidationError("--limit: a number from 1 to \(Self.maximumLimit) expected")
-        }
-    }
 
     func run() async throws {
         let state = try ClientState()
-        let alerts = try await read(state, limit: limit)
-        show(alerts.reversed(), heading: true)
-        guard follow else { return }
-        var last = alerts.first?.index
-        while true {
-            try await Task.sleep(nanoseconds: Self.pollNanoseconds)
-            let fresh = try await read(state, limit: Self.maximumLimit).filter { alert in
-                last.map { alert.index > $0 } ?? true
-            }
-            show(fresh.reversed(), heading: false)
-            last = fresh.first?.index ?? last
+        try await entries.list(by: \.index) { limit in
+            let answer = try await state.ask("GET", "/v1/alerts\(try entries.query(limit: limit))")
+            return try (answer["items"]?.array ?? []).map { try AlertInfo(json: $0) }
+        } show: {
+            show($0, heading: $1)
         }
-    }
-
-    private func read(_ state: ClientState, limit: Int) async throws -> [AlertInfo] {
-        var query = "?limit=\(limit)"
-        if let since {
-            let span = try parseTimeSpan(since, field: "--since")
-            query += "&since=\(millisecondsNow().subtractingClamped(span.multipliedClamped(by: 1_000)))"
-        }
-        let answer = try await state.ask("GET", "/v1/alerts\(query)")
-        return try (answer["items"]?.array ?? []).map { try AlertInfo(json: $0) }
     }
 
     private func show(_ alerts: [AlertInfo], heading: Bool) {
@@ -102,12 +68,5 @@ struct AlertsTest: AsyncParsableCommand {
         if format.format == .json { return Terminal.say(alert.json.text) }
         Terminal.say(
             "recorded as entry \(alert.index): every webhook that wants tests gets it within seconds")
-    }
-}
-
-extension UInt64 {
-    fileprivate func multipliedClamped(by other: UInt64) -> UInt64 {
-        let (product, overflow) = multipliedReportingOverflow(by: other)
-        return overflow ? .max : product
     }
 }

@@ -24,64 +24,42 @@ struct HostSessions: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Of this person or account only.", valueName: "NAME"))
     var user: String?
 
-    @Option(help: ArgumentHelp("Not older than this: 90m, 2h, 7d.", valueName: "TIME"))
-    var since: String?
-
     @Flag(help: "Sessions that are open now only.")
     var live = false
 
     @Flag(help: "What somebody should look at only.")
     var alerts = false
 
-    @Flag(name: .shortAndLong, help: "Go on, and show what comes.")
-    var follow = false
-
-    @Option(help: ArgumentHelp("At most so many, the newest.", valueName: "N"))
-    var limit = 50
-
+    @OptionGroup var entries: EntryListOptions
     @OptionGroup var format: FormatOptions
 
-    /// Between two questions for what is new: an alert is to be seen within two seconds.
-    private static let pollNanoseconds: UInt64 = 1_000_000_000
-    /// The most events that a look at open sessions goes back over.
-    private static let maximumLimit = 1_000
-
     func validate() throws {
-        guard (1...Self.maximumLimit).contains(limit) else {
-            throw ValidationError("--limit: a number from 1 to \(Self.maximumLimit) expected")
+        guard !(live && entries.follow) else {
+            throw ValidationError("--live and --follow don't go together")
         }
-        guard !(live && follow) else { throw ValidationError("--live and --follow don't go together") }
     }
 
     func run() async throws {
         let state = try ClientState()
-        var events = try await read(state, limit: live ? Self.maximumLimit : limit)
-        if live {
-            let ended = Set(events.filter { $0.event == "closed" }.map { "\($0.host) \($0.session)" })
-            events = events.filter { $0.event == "opened" && !ended.contains("\($0.host) \($0.session)") }
-        }
-        guard follow else { return show(events.reversed(), heading: true) }
-        show(events.reversed(), heading: true)
-        var last = events.first?.index
-        while true {
-            try await Task.sleep(nanoseconds: Self.pollNanoseconds)
-            let fresh = try await read(state, limit: Self.maximumLimit).filter {
-                $0.index > last ?? 0 || last == nil
+        guard live else {
+            return try await entries.list(by: \.index) {
+                try await read(state, limit: $0)
+            } show: {
+                show($0, heading: $1)
             }
-            show(fresh.reversed(), heading: false)
-            last = fresh.first?.index ?? last
         }
+        // As far as one look goes back.
+        let events = try await read(state, limit: EntryListOptions.maximumLimit)
+        let ended = Set(events.filter { $0.event == "closed" }.map { "\($0.host) \($0.session)" })
+        let open = events.filter { $0.event == "opened" && !ended.contains("\($0.host) \($0.session)") }
+        show(open.reversed(), heading: true)
     }
 
     private func read(_ state: ClientState, limit: Int) async throws -> [HostEventInfo] {
-        var query = "?limit=\(limit)"
+        var query = try entries.query(limit: limit)
         if let host { query += "&host=\(queryEncoded(host))" }
         if let user { query += "&who=\(queryEncoded(user))" }
         if alerts { query += "&alerts=true" }
-        if let since {
-            query +=
-                "&since=\(millisecondsNow().subtractingClamped(try parseTimeSpan(since, field: "--since") * 1_000))"
-        }
         let answer = try await state.ask("GET", "/v1/host-sessions\(query)")
         return try (answer["items"]?.array ?? []).map { try HostEventInfo(json: $0) }
             .filter { $0.event != "other" || alerts }
