@@ -104,9 +104,16 @@ public struct ControlClient: Sendable {
         } catch .problem(let problem) where [.staleProof, .replayedProof].contains(problem.code) {
             // By the server's clock, and ahead of what was tried.
             let here = Int64(clamping: clock() / 1_000)
-            let offset = problem.code == .staleProof ? (problem.serverTime ?? here) - here : 0
+            let offset = problem.code == .staleProof ? Self.offset(to: problem.serverTime, from: here) : 0
             return try await attempt(method, target, body, credential, idempotencyKey, offset: offset)
         }
+    }
+
+    /// How far a server's clock is ahead of ours, in milliseconds; 0 where it tells no time from 1970 to 9999.
+    static func offset(to serverTime: Int64?, from here: Int64) -> Int64 {
+        let latest: Int64 = 253_402_300_799_999
+        guard let serverTime, (0...latest).contains(serverTime), (0...latest).contains(here) else { return 0 }
+        return serverTime - here
     }
 
     /// - Parameter offset: added to this machine's clock, in milliseconds.
