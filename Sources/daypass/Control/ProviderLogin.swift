@@ -58,7 +58,8 @@ struct ProviderLogin {
 
     /// Asks until somebody has decided.
     private func wait(for pending: PendingSignIn, asking path: String) async throws -> SessionInfo {
-        var interval = max(pending.interval ?? 5, 1)
+        // Whatever the server says: somebody waits.
+        var interval = min(max(pending.interval ?? 5, 1), 60)
         while Int64(clamping: unixTimeNow().seconds) < pending.expires {
             try await Task.sleep(for: .seconds(interval))
             do {
@@ -68,7 +69,7 @@ struct ProviderLogin {
             } catch ClientError.problem(let problem) where problem.code == .loginPending {
                 continue
             } catch ClientError.problem(let problem) where problem.code == .tooManyRequests {
-                interval += 1
+                interval = min(interval + 1, 60)
             }
         }
         throw Failure("nobody signed in in time", hint: "log in again: daypass login")
