@@ -55,21 +55,16 @@ extension Fleet {
             let host = EnrolledHost(
                 id: managed.id, clientID: try Self.clientID(wish, managed.id), key: wish.key,
                 hostKeys: wish.hostKeys, joined: now)
-            let (own, others) = state.withLock { state in
-                (
-                    state.hosts.values.first { $0.id == host.id },
-                    state.hosts.values.filter { $0.id != host.id }
-                )
-            }
-            if let own, !wish.replaces {
+            let hosts = hosts
+            if let own = hosts.first(where: { $0.id == host.id }), !wish.replaces {
                 throw CertAuthorityError(
                     .conflict, "the host \(host.id) has joined already, with the key \(own.key.fingerprint)",
                     hint: "replace it if the host has a new key: daypass hosts enroll --replace")
             }
-            if let other = others.first(where: { other in
-                wish.hostKeys.contains { other.hostKeys.contains($0) }
+            let other = hosts.first { other in
+                other.id != host.id && wish.hostKeys.contains { other.hostKeys.contains($0) }
             }
-            ) {
+            if let other {
                 throw CertAuthorityError(.conflict, "the host key is the host \(other.id)'s already")
             }
             let shown = host.hostKeys.map(\.fingerprint).joined(separator: " ")

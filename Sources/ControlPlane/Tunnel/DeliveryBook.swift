@@ -14,11 +14,6 @@ struct DeliveryBook {
         case compare
         case takeBack(String)
         case give(GrantRequest)
-
-        /// Whether anything on the host is another afterwards.
-        var isChange: Bool {
-            if case .compare = self { false } else { true }
-        }
     }
 
     /// What came of it.

@@ -140,11 +140,7 @@ public final class GrantDelivery: Service {
             let reply = try await link.call(
                 TunnelCall(data: data, timeoutMilliseconds: milliseconds), timeout: Self.timeout)
             said = Self.shortened(reply.outcome.message)
-            outcome =
-                if !reply.outcome.success {
-                    .refused(said)
-                } else if action.isChange, hub.onlySays(link.host.id) { .refused(TunnelHub.onlySaying) } else
-                { try done(action, reply) }
+            outcome = self.outcome(of: action, reply, said, from: link.host.id)
         } catch let problem as Problem {
             outcome = .unanswered(problem.detail)
         } catch {
@@ -160,8 +156,13 @@ public final class GrantDelivery: Service {
         return String(decoding: text.utf8.prefix(maximumReasonBytes), as: UTF8.self) + "…"
     }
 
-    private func done(_ action: DeliveryBook.Action, _ reply: TunnelReply) throws -> DeliveryBook.Outcome {
-        guard case .compare = action else { return .done() }
+    private func outcome(
+        of action: DeliveryBook.Action, _ reply: TunnelReply, _ said: String, from host: String
+    ) -> DeliveryBook.Outcome {
+        guard reply.outcome.success else { return .refused(said) }
+        guard case .compare = action else {
+            return hub.onlySays(host) ? .refused(TunnelHub.onlySaying) : .done()
+        }
         guard let held = GrantOrder.held(reply) else {
             return .refused("its answer does not say which grants it has")
         }

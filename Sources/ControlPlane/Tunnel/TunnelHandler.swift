@@ -10,8 +10,8 @@ import SSHWire
 /// Reads what a host's agent says on its tunnel, and answers it.
 ///
 /// What is heard from the peer is a sign of life; where nothing came for ``pingAfter`` it is asked, and where nothing
-/// came for ``silence`` (``p0Silence``) the tunnel is closed. Pings are answered at once. Requests are answered in their order, one at a
-/// time: an agent that asks faster than the log can write waits.
+/// came for ``silence`` (``p0Silence``) the tunnel is closed. Pings are answered at once. Requests are answered in their
+/// order, one at a time: an agent that asks faster than the log can write waits.
 final class TunnelHandler: ChannelInboundHandler {
     typealias InboundIn = NIOWebSocket.WebSocketFrame
     typealias OutboundOut = NIOWebSocket.WebSocketFrame

@@ -25,9 +25,12 @@ struct StartCommand: ParsableCommand {
     @OptionGroup(title: "The host") var service: ServiceOptions
 
     func run() throws {
-        let read = { () throws(AgentError) in try configuration.load(tunnel.layer) }
+        let read = { () throws(AgentError) in
+            let settings = try configuration.load(tunnel.layer)
+            try checkKeyFolder(try settings.keyFolder())
+            return settings
+        }
         let first = try read()
-        try checkKeyFolder(try first.keyFolder())
         let name = try first.hostName() ?? hostName()
         var provisioning = service.host.provisioning
         provisioning.name = name
@@ -56,10 +59,11 @@ struct StartCommand: ParsableCommand {
     }
 
     /// Refuses a folder of the host's key in which what no grant needs is removed.
-    private func checkKeyFolder(_ path: String) throws {
+    private func checkKeyFolder(_ path: String) throws(AgentError) {
         let others = service.host.layout.swept
         guard !others.contains(where: { (path + "/").hasPrefix($0 + "/") }) else {
-            throw Failure(
+            throw AgentError(
+                .conflict,
                 "keyPath: \(path.escapedForTerminal): what no grant needs is removed there, and so the host's key would be",
                 hint: "name another folder, for example \(AgentConfiguration.defaultKeyFolder)")
         }
