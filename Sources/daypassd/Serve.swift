@@ -64,17 +64,17 @@ struct Serve: AsyncParsableCommand {
         let fleetStore = SQLiteFleetStore(ledger)
         let alerts = try await AlertCenter(
             authority, store: SQLiteAlertStore(ledger), settings: settings.alerts)
-        let delivery = AlertDelivery(
+        let webhooks = AlertDelivery(
             try home.webhooks(settings), center: alerts, metrics: metrics, logger: logger,
             clock: millisecondsNow)
-        try await delivery.prepare()
+        try await webhooks.prepare()
         let hub = TunnelHub(
             try await Fleet(authority, store: fleetStore, roots: try home.fleetRoots(settings)),
             names: settings.names, limits: limitsInUse, metrics: metrics, logger: logger,
             revocationSigner: RevocationSigner(log), alerts: alerts)
         try await hub.refreshRevocations()
         let logKey = try opened.logVerifier().vkey
-        let grants = GrantDelivery(authority, hub)
+        let delivery = FleetDelivery(authority, hub)
         let plane = Plane(
             authority: authority, log: ledger, hub: hub, alerts: alerts,
             chains: ChainReader(history: SQLiteEntryHistory(ledger), fleet: fleetStore),
@@ -87,7 +87,7 @@ struct Serve: AsyncParsableCommand {
                 signIn: Dictionary(
                     settings.providers.map { ($0.name, $0.signIn.map(\.rawValue)) }, uniquingKeysWith: { $1 })
             ),
-            names: settings.names, limits: limitsInUse, metrics: metrics, grants: grants,
+            names: settings.names, limits: limitsInUse, metrics: metrics, delivery: delivery,
             publicURL: settings.publicURL(port:))
         let tls = try serverCertificate(settings)
         var server = PlaneServer.Settings()
@@ -101,7 +101,7 @@ struct Serve: AsyncParsableCommand {
                 use: { policy in try await authority.use(policy, by: try Identity.localAccount) },
                 logger: logger),
             CheckpointService(home: opened, ledger: ledger, logger: logger),
-            GrantSweep(authority), grants, HostWatch(hub), delivery,
+            GrantSweep(authority), delivery, HostWatch(hub), webhooks,
             WitnessService(hub, source: ledger, logKey: logKey), TunnelFarewell(hub),
         ]
         if settings.signerSocket == nil { services.append(signing) }

@@ -80,6 +80,29 @@ struct FleetStoreConformanceTests {
     }
 
     @Test(arguments: Kind.allCases)
+    func principalsComeBackAsTheyWereSaidLastUntilTheyAreForgotten(kind: Kind) async throws {
+        let subject = try Subject(kind)
+        #expect(try await subject.store.principals().isEmpty)
+        let said = [
+            try HostPrincipals(host: "web1", login: "deploy", principals: ["b@x", "a"]),
+            try HostPrincipals(host: "web1", login: "Deploy", principals: []),
+            try HostPrincipals(host: "web2", login: "deploy", principals: ["c"]),
+        ]
+        for said in said { try await subject.store.set(said) }
+        #expect(try await Set(subject.reopened().principals()) == Set(said))
+        let other = try HostPrincipals(host: "web1", login: "deploy", principals: ["d"])
+        try await subject.store.set(other)
+        #expect(try await Set(subject.reopened().principals()) == [other, said[1], said[2]])
+        for (host, login) in [("web1", "none"), ("none", "deploy"), ("web1", "deploy\0"), ("w\0", nil)] {
+            try await subject.store.removePrincipals(host: host, login: login)
+        }
+        try await subject.store.removePrincipals(host: "web1", login: "deploy")
+        #expect(try await Set(subject.reopened().principals()) == [said[1], said[2]])
+        try await subject.store.removePrincipals(host: "web1", login: nil)
+        #expect(try await subject.reopened().principals() == [said[2]])
+    }
+
+    @Test(arguments: Kind.allCases)
     func aHostIsEnrolledByATokenWhichIsSpentOrNothingHappens(kind: Kind) async throws {
         let subject = try Subject(kind)
         try await subject.store.add(try token("aa"))

@@ -29,13 +29,15 @@
             // Who enters which account, from afar.
             let shut = try scene.admin.daypass(["hosts", "principals", "web1", "deploy="]).orThrow(
                 "principals")
-            #expect(shut.stdoutText.contains("web1: no certificate may enter deploy"), "\(shut)")
+            #expect(shut.stdoutText.contains("web1: deploy: nobody: in place"), "\(shut)")
             #expect(try !host.login(key).succeeded)
             try scene.admin.daypass(["hosts", "principals", "web1", "deploy=deploy@web1,x"]).orThrow(
                 "principals")
             #expect(try host.login(key).succeeded, "\(host.logs)")
             let unknown = try scene.admin.daypass(["hosts", "principals", "web1", "nobody-here=x"])
             #expect(unknown.status == 1 && unknown.stderrText.contains("no such account"), "\(unknown)")
+            try scene.admin.daypass(["hosts", "principals", "web1", "--forget", "nobody-here"]).orThrow(
+                "principals")
 
             // A CA's change: both, then the new one alone.
             let next = try scene.makeKey("next_ca")
@@ -58,14 +60,25 @@
             let away = try scene.trust([scene.ownCA])
             #expect(away.stdoutText.contains("pending"), "\(away)")
             #expect(try !host.login(key).succeeded)
+            let later = try scene.admin.daypass(["hosts", "principals", "web1", "deploy=deploy@web1,later"])
+            #expect(later.stdoutText.contains("pending: the host is not connected"), "\(later)")
+            #expect(try host.system.folder.readText("etc/daypass/principals/deploy") == "deploy@web1\nx\n")
             try host.startAgent()
             try scene.wait("the host has it") { try scene.state("web1") == "acknowledged" }
             #expect(try host.login(key).succeeded && !host.login(other).succeeded, "\(host.logs)")
+            try scene.wait("the host has its principals") {
+                try scene.admin.daypass(["hosts", "principals", "web1"]).stdoutText.contains("in place")
+            }
+            #expect(
+                try host.system.folder.readText("etc/daypass/principals/deploy") == "deploy@web1\nlater\n")
             // The server remembers what the root said, and asks hosts again.
             scene.plane.stop()
             try scene.plane.start()
             try scene.wait("the host says it again", seconds: 60) {
                 try scene.state("web1") == "acknowledged"
+            }
+            try scene.wait("the host has its principals") {
+                try scene.admin.daypass(["hosts", "principals", "web1"]).stdoutText.contains("in place")
             }
             let log = try Tool.run(
                 BuiltProduct.path("daypass"), ["log", "list", "--home", scene.plane.home]

@@ -120,6 +120,8 @@ public struct ChangeRecord: Sendable, Hashable {
         case hostKey = 7
         /// A host was asked to do something.
         case hostCall = 8
+        /// Who may enter an account of a host.
+        case principals = 9
 
         /// What it is called, in a word or two.
         public var name: String {
@@ -132,6 +134,7 @@ public struct ChangeRecord: Sendable, Hashable {
             case .joinToken: "join token"
             case .hostKey: "host key"
             case .hostCall: "host call"
+            case .principals: "principals"
             }
         }
     }

@@ -31,6 +31,8 @@ public final class Fleet: Sendable {
         var turns: [String: OneAtATime] = [:]
         /// The newest statement of the fleet's root.
         var trust: FleetTrustRecord?
+        /// Who may enter accounts, by the host's id and the login.
+        var principals: [String: [String: HostPrincipals]] = [:]
         /// When a host was given a certificate lately, by the host's id.
         var certified: [String: [UnixTime]] = [:]
     }
@@ -55,6 +57,9 @@ public final class Fleet: Sendable {
         var state = State()
         for token in try await store.joinTokens() { state.tokens[token.id] = token }
         for host in try await store.enrolledHosts() { state.hosts[host.clientID] = host }
+        for said in try await store.principals() {
+            state.principals[said.host, default: [:]][said.login] = said
+        }
         state.places = try await store.recordPlaces()
         state.trust = try await store.trust()
         self.state = Mutex(state)
@@ -256,7 +261,7 @@ public final class Fleet: Sendable {
         state.withLock { state in for id in expired { state.tokens[id] = nil } }
     }
 
-    private func change(
+    func change(
         _ subject: ChangeRecord.Subject, _ isPresent: Bool, _ name: String, _ detail: String,
         by actor: Identity
     ) -> LedgerDraft {

@@ -23,6 +23,13 @@ public protocol FleetStore: Sendable {
     /// Forgets a host's key; nothing happens when there is none.
     func removeEnrolledHost(id: String) async throws(CertAuthorityError)
 
+    /// Who may enter accounts of hosts, as administrators say.
+    func principals() async throws(CertAuthorityError) -> [HostPrincipals]
+    /// Keeps it, in the place of what was said of the account before.
+    func set(_ principals: HostPrincipals) async throws(CertAuthorityError)
+    /// Forgets what was said of an account, or of all of the host where `login` is nil; nothing happens when there is none.
+    func removePrincipals(host: String, login: String?) async throws(CertAuthorityError)
+
     /// The newest record of each host that the log has, by the host's id.
     func recordPlaces() async throws(CertAuthorityError) -> [String: RecordPlace]
     /// The issuance of a serial, and its place in the log; nil when there is none.

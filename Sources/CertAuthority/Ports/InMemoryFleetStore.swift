@@ -8,6 +8,8 @@ public actor InMemoryFleetStore: FleetStore {
     private let encodedEntries: @Sendable () async -> [[UInt8]]
     private var tokens: [String: JoinToken] = [:]
     private var known: [String: EnrolledHost] = [:]
+    /// By host and login.
+    private var entrances: [[String]: HostPrincipals] = [:]
 
     /// - Parameter entries: the log's, in order.
     public init(entries: @escaping @Sendable () async -> [[UInt8]]) { encodedEntries = entries }
@@ -33,6 +35,14 @@ public actor InMemoryFleetStore: FleetStore {
     }
 
     public func removeEnrolledHost(id: String) { known[id] = nil }
+
+    public func principals() -> [HostPrincipals] { Array(entrances.values) }
+
+    public func set(_ principals: HostPrincipals) { entrances[[principals.host, principals.login]] = principals }
+
+    public func removePrincipals(host: String, login: String?) {
+        entrances = entrances.filter { $0.key[0] != host || login != nil && $0.key[1] != login }
+    }
 
     public func recordPlaces() async throws(CertAuthorityError) -> [String: RecordPlace] {
         var places: [String: RecordPlace] = [:]

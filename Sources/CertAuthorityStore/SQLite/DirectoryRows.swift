@@ -36,6 +36,14 @@ extension Row {
         }
     }
 
+    func hostPrincipals() throws -> HostPrincipals {
+        try undamaged("host_principals") {
+            try HostPrincipals(
+                host: try text("host"), login: try text("login"),
+                principals: try json("principals", as: [String].self))
+        }
+    }
+
     func session() throws -> LoginSession {
         try undamaged("sessions") {
             LoginSession(

@@ -21,12 +21,14 @@ enum Schema {
     static let alerts = "9: alerts, their deliveries, what entries are about"
     static let spentTokens = "10: used tokens, the policy in force"
     static let ownAgents = "11: which hosts have Daypass's own agent"
+    static let principals = "12: who may enter accounts of hosts"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
         "ledger", "revocations", "enrolled_keys", "hosts", "sessions", "identity_bindings", "api_keys",
         "join_tokens", "enrolled_hosts", "record_places", "access_requests", "fleet_trust",
         "host_conditions", "delivery_places", "spent_tokens", "policy_in_force",
+        "host_principals",
     ]
 
     static var migrator: DatabaseMigrator {
@@ -242,6 +244,17 @@ enum Schema {
             // Who joined before may have P0's.
             try db.execute(
                 sql: "ALTER TABLE enrolled_hosts ADD COLUMN own_agent INTEGER NOT NULL DEFAULT 0")
+        }
+        migrator.registerMigration(principals) { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE host_principals (
+                        host TEXT NOT NULL,
+                        login TEXT NOT NULL,
+                        principals TEXT NOT NULL,
+                        PRIMARY KEY (host, login)
+                    ) STRICT, WITHOUT ROWID;
+                    """)
         }
         return migrator
     }

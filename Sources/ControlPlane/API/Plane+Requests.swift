@@ -86,7 +86,7 @@ extension Plane {
                 from: context.sourceAddress)
             let ended = try self.request(outcome)
             if !ended.certificates.isEmpty { await deliverRevocations(context.logger) }
-            await grants?.settle(ended.id, within: Self.settling)
+            await delivery?.settle(ended.id, within: Self.settling)
             return Response(json: info(ended).json)
         }
     }
@@ -137,7 +137,7 @@ extension Plane {
         let end = ContinuousClock.now + .seconds(seconds)
         guard found.status(at: authority.now) == .pending else {
             if found.status(at: authority.now) == .approved {
-                await grants?.settle(id, within: min(.seconds(seconds), Self.settling))
+                await delivery?.settle(id, within: min(.seconds(seconds), Self.settling))
             }
             return found
         }
@@ -156,7 +156,7 @@ extension Plane {
         }
         let answered = try authority.request(id, for: session, from: context.sourceAddress)
         if answered.status(at: authority.now) == .approved {
-            await grants?.settle(id, within: max(.zero, min(end - .now, Self.settling)))
+            await delivery?.settle(id, within: max(.zero, min(end - .now, Self.settling)))
         }
         return answered
     }
@@ -208,6 +208,6 @@ extension Plane {
             review: request.review.map { $0.isOpen ? "open" : "acknowledged" },
             reviewedBy: request.review?.acknowledgedBy?.description,
             note: request.review.flatMap { $0.isOpen ? nil : $0.note },
-            text: request.text(origin: authority.origin), delivery: grants?.deliveries(of: request) ?? [])
+            text: request.text(origin: authority.origin), delivery: delivery?.deliveries(of: request) ?? [])
     }
 }

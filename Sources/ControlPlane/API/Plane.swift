@@ -13,8 +13,8 @@ public struct Plane: Sendable {
     let authority: AccessAuthority
     let log: any PublishedLog
     let hub: TunnelHub
-    /// Nil where hosts are told of no grants.
-    let grants: GrantDelivery?
+    /// Nil where hosts are not told what they are to have.
+    let delivery: FleetDelivery?
     let alerts: AlertCenter
     let chains: ChainReader
     let info: ServerInfo
@@ -36,17 +36,17 @@ public struct Plane: Sendable {
     ///   - info: what `GET /v1/server` says.
     ///   - limits: who may ask how often.
     ///   - publicURL: how browsers reach the server, where it listens on a port.
-    ///   - grants: brings grants to hosts; nil where hosts are told of none.
+    ///   - delivery: brings hosts what they are to have; nil where they are told nothing.
     public init(
         authority: AccessAuthority, log: any PublishedLog, hub: TunnelHub, alerts: AlertCenter,
         chains: ChainReader, info: ServerInfo, names: [String], limits: RequestLimits,
-        metrics: PlaneMetrics = PlaneMetrics(), grants: GrantDelivery? = nil,
+        metrics: PlaneMetrics = PlaneMetrics(), delivery: FleetDelivery? = nil,
         publicURL: @escaping @Sendable (_ port: Int) -> String
     ) {
         self.authority = authority
         self.log = log
         self.hub = hub
-        self.grants = grants
+        self.delivery = delivery
         self.alerts = alerts
         self.chains = chains
         self.info = info
@@ -78,6 +78,7 @@ public struct Plane: Sendable {
         addFleet(v1)
         addWitnesses(v1)
         addFleetTrust(v1)
+        addPrincipals(v1)
         addRequests(v1)
         addReviews(v1)
         addHostAccess(v1)

@@ -9,7 +9,7 @@ extension Operation {
     static let all =
         open + login + signIn + pageSignIn + sessions + certificates + directory + apiKeys + identities
         + fleet
-        + fleetTrust + requests + reviews + answers + alerts
+        + fleetTrust + principals + requests + reviews + answers + alerts
 
     private static let open = [
         Operation(

@@ -186,7 +186,7 @@ extension Schema {
                 may("replace", .flag("Whether a key that the host has already is replaced.")),
             ])
         ),
-        ("FleetTrust", fleetTrust),
+        ("FleetTrust", fleetTrust), ("HostPrincipals", hostPrincipals),
         (
             "Revocation",
             .object([

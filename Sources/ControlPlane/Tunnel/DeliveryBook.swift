@@ -4,16 +4,27 @@
 import CertAuthority
 import ControlProtocol
 
-/// What hosts have of grants, and what is to be asked of each next. Nothing is sent in here, and nothing waits.
+/// What hosts have of what they are to have, grants and principals, and what is to be asked of each next. Nothing is sent in
+/// here, and nothing waits.
 ///
-/// It begins empty at each start: the grants that are live are the truth, and each host says what it has when it connects.
+/// It begins empty at each start: what the authority says is the truth. Each host says which grants it has when it connects,
+/// and is told its principals anew, which changes nothing where they are in place.
 struct DeliveryBook {
     /// What is asked of a host.
     enum Action: Sendable {
         /// Which grants it has.
         case compare
         case takeBack(String)
+        case set(HostPrincipals)
         case give(GrantRequest)
+    }
+
+    /// What a host is asked about, one thing after the other.
+    enum Subject: Sendable, Hashable {
+        /// By its id.
+        case grant(String)
+        /// Those of an account.
+        case principals(login: String)
     }
 
     /// What came of it.
@@ -33,6 +44,7 @@ struct DeliveryBook {
         var void: Set<String> = []
         /// Grants whose time has just run out: the host's own clock ends them.
         var ending: Set<String> = []
+        var principals: [HostPrincipals] = []
     }
 
     /// When something that failed is tried again: after 2 seconds, then twice as long each time, 5 minutes at most.
@@ -50,9 +62,11 @@ struct DeliveryBook {
         }
     }
 
-    /// One grant on one host.
+    /// One subject on one host.
     struct Item: Sendable {
         var state = HostDelivery.State.pending
+        /// What it was asked to have, where that can become another.
+        var principals: HostPrincipals?
         var reason: String?
         /// Whether the host has said so in this connection.
         var isConfirmed = false
@@ -70,7 +84,7 @@ struct DeliveryBook {
         var comparison = Retry()
         /// What the host has, or may have got by a call that was not answered.
         var mayHave: Set<String> = []
-        var items: [String: Item] = [:]
+        var items: [Subject: Item] = [:]
         /// When something is to be tried again.
         var due: ContinuousClock.Instant?
     }
@@ -86,9 +100,9 @@ struct DeliveryBook {
         host.isStale = true
         host.isCompared = false
         host.comparison = Retry()
-        for id in host.items.keys {
-            host.items[id]?.isConfirmed = false
-            host.items[id]?.retry = Retry()
+        for subject in host.items.keys {
+            host.items[subject]?.isConfirmed = false
+            host.items[subject]?.retry = Retry()
         }
         hosts[link.host.id] = host
     }
@@ -110,7 +124,7 @@ struct DeliveryBook {
     /// The hosts that have something which could be over.
     var holders: [String] { hosts.filter { !$0.value.mayHave.isEmpty }.map(\.key) }
 
-    /// Begins to settle a host's grants; nil where somebody does already, or it isn't connected.
+    /// Begins to settle what a host is to have; nil where somebody does already, or it isn't connected.
     mutating func begin(_ id: String) -> TunnelLink? {
         guard let host = hosts[id], !host.isBusy, let link = host.link, link.isOpen else { return nil }
         hosts[id]?.isBusy = true
@@ -137,14 +151,22 @@ struct DeliveryBook {
         let live = Set(wanted.live.map(\.id))
         // A host that doesn't say what it has may have these.
         let candidates = host.isCompared ? host.mayHave : host.mayHave.union(wanted.void)
-        func isDue(_ grant: String) -> Bool { host.items[grant]?.retry.isDue(at: now) ?? true }
+        func isDue(_ grant: String) -> Bool { host.items[.grant(grant)]?.retry.isDue(at: now) ?? true }
         let over = candidates.sorted().first { grant in
-            let isGone = host.items[grant].map { $0.state == .removed && $0.isConfirmed } ?? false
+            let isGone = host.items[.grant(grant)].map { $0.state == .removed && $0.isConfirmed } ?? false
             return !live.contains(grant) && !wanted.ending.contains(grant) && !isGone && isDue(grant)
         }
         if let over { return .takeBack(over) }
+        let unset = wanted.principals.first { said in
+            guard let item = host.items[.principals(login: said.login)], item.principals == said else {
+                return true
+            }
+            return !(item.state == .delivered && item.isConfirmed) && item.retry.isDue(at: now)
+        }
+        if let unset { return .set(unset) }
         let missing = wanted.live.first { grant in
-            let isThere = host.items[grant.id].map { $0.state == .delivered && $0.isConfirmed } ?? false
+            let isThere =
+                host.items[.grant(grant.id)].map { $0.state == .delivered && $0.isConfirmed } ?? false
             return !isThere && isDue(grant.id)
         }
         guard let missing else { return nil }
@@ -158,8 +180,7 @@ struct DeliveryBook {
     ) {
         guard var host = hosts[id] else { return }
         defer { hosts[id] = host }
-        let grant: String
-        var item: Item
+        let subject: Subject
         switch action {
         case .compare:
             guard case .done(let held) = outcome else { return host.comparison.fail(at: now) }
@@ -167,15 +188,18 @@ struct DeliveryBook {
             host.comparison = Retry()
             host.mayHave.formUnion(held)
             return
-        case .takeBack(let id): grant = id
-        case .give(let request): grant = request.id
+        case .takeBack(let id): subject = .grant(id)
+        case .set(let said): subject = .principals(login: said.login)
+        case .give(let request): subject = .grant(request.id)
         }
-        item = host.items[grant] ?? Item()
-        let isGiving = if case .give = action { true } else { false }
+        var item = host.items[subject] ?? Item()
+        if case .set(let said) = action, item.principals != said { item = Item(principals: said) }
+        let isGiving = if case .takeBack = action { false } else { true }
         switch outcome {
         case .done:
-            item = Item(state: isGiving ? .delivered : .removed, isConfirmed: true)
-            if !isGiving { host.mayHave.remove(grant) }
+            item = Item(
+                state: isGiving ? .delivered : .removed, principals: item.principals, isConfirmed: true)
+            if case .takeBack(let id) = action { host.mayHave.remove(id) }
         case .refused(let reason):
             item.state = isGiving ? .refused : .removing
             item.reason = reason
@@ -185,25 +209,23 @@ struct DeliveryBook {
             item.reason = reason
             item.retry.fail(at: now)
         }
-        host.items[grant] = item
+        host.items[subject] = item
     }
 
     /// Ends what ``begin(_:)`` began.
     ///
     /// - Parameters:
-    ///   - isKept: whether a grant's state is still of interest.
+    ///   - isKept: whether a subject's state is still of interest.
     ///   - due: when to look again, beside what failed.
     ///   - now: what was due before has been done, or is of no interest any more.
     /// - Returns: true when it has to begin anew at once.
     mutating func finish(
         _ id: String, through link: TunnelLink, due: ContinuousClock.Instant?,
-        at now: ContinuousClock.Instant, isKept: (String) -> Bool
+        at now: ContinuousClock.Instant, isKept: (Subject, Item) -> Bool
     ) -> Bool {
         guard var host = hosts[id] else { return false }
         host.isBusy = false
-        host.items = host.items.filter { grant, item in
-            item.state != .removed && item.state != .refused || isKept(grant)
-        }
+        host.items = host.items.filter { isKept($0.key, $0.value) }
         let retries = host.items.values.compactMap(\.retry.due) + [host.comparison.due].compactMap { $0 }
         host.due = (retries + [due].compactMap { $0 }).filter { $0 > now }.min()
         hosts[id] = host

@@ -57,7 +57,7 @@ struct TestPlane {
         let hub = try await parts.hub(
             limits: limitsInUse, logger: log.logger, revocationSigner: revocationSigner)
         try await hub.refreshRevocations()
-        let grants = deliversGrants ? GrantDelivery(parts.authority, hub) : nil
+        let delivery = deliversGrants ? FleetDelivery(parts.authority, hub) : nil
         let plane = Plane(
             authority: parts.authority, log: parts.ledger, hub: hub, alerts: parts.alerts,
             chains: parts.chains,
@@ -65,14 +65,14 @@ struct TestPlane {
                 version: "1", origin: "test.example", userAuthority: parts.signer.publicKey,
                 hostAuthority: parts.signer.publicKey, loginMethods: ["keys"], hostPatterns: ["*.example.com"]
             ), names: ["127.0.0.1", "localhost"],
-            limits: limitsInUse, grants: grants, publicURL: { "https://127.0.0.1:\($0)" })
+            limits: limitsInUse, delivery: delivery, publicURL: { "https://127.0.0.1:\($0)" })
         var settings = settings
         settings.port = 0
         settings.connectionsPerAddress = limits.connectionsPerAddress
         let ready = AsyncStream<Int>.makeStream()
         let application = try PlaneServer.application(
             plane, settings, chainPEM: identity.chainPEM, privateKeyPEM: identity.privateKeyPEM,
-            services: grants.map { [$0] } ?? [], logger: log.logger
+            services: delivery.map { [$0] } ?? [], logger: log.logger
         ) { ready.continuation.yield($0) }
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(rootPEM.utf8)))

@@ -9,13 +9,13 @@ import SSHWire
 public import ServiceLifecycle
 import Synchronization
 
-/// Brings grants to the hosts that they are for, and takes them back there: at once where a host is connected, else when
-/// it comes back, after the revocation list.
+/// Brings hosts what they are to have, grants and who may enter accounts for good, and takes grants back there: at once where a
+/// host is connected, else when it comes back, after the revocation list.
 ///
-/// Each time that anything changes, what a host has is compared with what is live, so nothing is lost when this process
-/// or a tunnel ends. Hosts end grants by their own clocks; this is for what ends earlier. What a host has that no request
-/// of this authority gave is left alone.
-public final class GrantDelivery: Service {
+/// Each time that anything changes, what a host has is compared with what it is to have, so nothing is lost when this
+/// process or a tunnel ends. Hosts end grants by their own clocks; this is for what ends earlier. What a host has that no
+/// request of this authority gave, and accounts of which nothing is said, are left alone.
+public final class FleetDelivery: Service {
     let authority: AccessAuthority
     let hub: TunnelHub
     let book = Mutex(DeliveryBook())
@@ -65,7 +65,7 @@ public final class GrantDelivery: Service {
         wake.yield(link.host.id)
     }
 
-    private func look(at hosts: some Sequence<String>) {
+    func look(at hosts: some Sequence<String>) {
         for host in hosts where book.withLock({ $0.touch(host) }) { wake.yield(host) }
     }
 
@@ -96,7 +96,7 @@ public final class GrantDelivery: Service {
             book.finish(
                 host, through: link,
                 due: wanted.ending.isEmpty ? nil : .now + .seconds(Int64(Self.graceSeconds)),
-                at: .now, isKept: { self.isShown($0, at: now) })
+                at: .now, isKept: { self.isShown($0, $1, wanted, at: now) })
         }
         answered.ring()
         if again { wake.yield(host) }
@@ -106,6 +106,7 @@ public final class GrantDelivery: Service {
         let now = authority.now
         var wanted = DeliveryBook.Wanted()
         wanted.live = authority.liveGrants(on: host)
+        wanted.principals = hub.fleet.principals(of: host)
         wanted.void = Set(authority.voidGrants(on: host).map(\.id))
         for id in book.withLock({ $0.hosts[host]?.mayHave ?? [] }) {
             guard let request = authority.keptRequest(id), request.status(at: now) == .ended,
@@ -117,7 +118,16 @@ public final class GrantDelivery: Service {
         return wanted
     }
 
-    private func isShown(_ id: String, at now: UnixTime) -> Bool {
+    private func isShown(
+        _ subject: DeliveryBook.Subject, _ item: DeliveryBook.Item, _ wanted: DeliveryBook.Wanted,
+        at now: UnixTime
+    ) -> Bool {
+        let id: String
+        switch subject {
+        case .principals(let login): return wanted.principals.contains { $0.login == login }
+        case .grant where item.state != .removed && item.state != .refused: return true
+        case .grant(let grant): id = grant
+        }
         guard let until = authority.keptRequest(id)?.window?.until else { return false }
         return now < until.adding(Self.shownSeconds) ?? .forever
     }
@@ -125,15 +135,19 @@ public final class GrantDelivery: Service {
     private func perform(_ action: DeliveryBook.Action, _ link: TunnelLink) async -> DeliveryBook.Outcome {
         let data: JSONValue =
             switch action {
-            case .compare: GrantOrder.status
-            case .takeBack(let id): GrantOrder.takeBack(id)
-            case .give(let request): GrantOrder.give(request)
+            case .compare: HostOrder.status
+            case .takeBack(let id): HostOrder.takeBack(id)
+            case .set(let said): HostOrder.set(said)
+            case .give(let request): HostOrder.give(request)
             }
         let outcome: DeliveryBook.Outcome
         var said = ""
         // A host that takes no grants has none, and none that could be taken back.
         if link.dialect == .p0 {
-            guard case .give = action else { return .done() }
+            switch action {
+            case .compare, .takeBack: return .done()
+            case .set, .give: break
+            }
         }
         do {
             let milliseconds = UInt64(clamping: Self.timeout.nanoseconds / 1_000_000)
@@ -163,7 +177,7 @@ public final class GrantDelivery: Service {
         guard case .compare = action else {
             return hub.onlySays(host) ? .refused(TunnelHub.onlySaying) : .done()
         }
-        guard let held = GrantOrder.held(reply) else {
+        guard let held = HostOrder.held(reply) else {
             return .refused("its answer does not say which grants it has")
         }
         // Ours are those that were asked for here; all others are somebody else's.
@@ -179,14 +193,16 @@ public final class GrantDelivery: Service {
             switch action {
             case .compare: ("grants compared", nil, "")
             case .takeBack(let id): ("grant taken back", id, "revoked")
+            case .set: ("principals set", nil, "set")
             case .give(let request): ("grant given", request.id, "granted")
             }
         var metadata: Logger.Metadata = ["daypass.host": "\(host)"]
         if let id { metadata["daypass.request"] = "\(id)" }
+        if case .set(let said) = action { metadata["daypass.account"] = "\(said.login.escapedForTerminal)" }
         switch outcome {
         case .done:
-            guard id != nil else { return }
-            hub.metrics.countGrantDelivery(success)
+            if case .compare = action { return }
+            if id != nil { hub.metrics.countGrantDelivery(success) }
             metadata["daypass.answer"] = "\(said.escapedForTerminal)"
             hub.logger.info(message, metadata: metadata)
         case .refused(let reason), .unanswered(let reason):

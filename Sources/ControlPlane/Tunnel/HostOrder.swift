@@ -4,10 +4,10 @@
 import CertAuthority
 import ControlProtocol
 
-/// What is asked of a host about grants (docs/formats/host-operations.md).
+/// What is asked of a host so that it has what it is to have (docs/formats/host-operations.md).
 ///
-/// None of these calls has a `requestId`: a host answers a repeated `grant` by its records, and mends what is amiss.
-enum GrantOrder {
+/// None of these calls has a `requestId`: a host answers a repeated one by what is in place, and mends what is amiss.
+enum HostOrder {
     /// The longest answer that says which grants a host has, in bytes: a message holds no more.
     private static let maximumStatusBytes = RPCMessage.maximumBytes
 
@@ -23,6 +23,13 @@ enum GrantOrder {
         if request.wantsSudo { members.append(.init("sudo", .bool(true))) }
         if let until = request.window?.until { members.append(.init("until", .string("\(until)"))) }
         return .object(members)
+    }
+
+    static func set(_ said: HostPrincipals) -> JSONValue {
+        .object([
+            .init("command", .string("principals")), .init("user", .string(said.login)),
+            .init("principals", .array(said.principals.map(JSONValue.string))),
+        ])
     }
 
     static func takeBack(_ id: String) -> JSONValue {

@@ -6,8 +6,8 @@ import ControlProtocol
 import SSHWire
 import Synchronization
 
-/// What people are told of grants on hosts.
-extension GrantDelivery {
+/// What people are told of what hosts have.
+extension FleetDelivery {
     /// What each host of a grant has made of it, in the order of ``GrantRequest/hosts``; nothing of a request that was
     /// never granted.
     func deliveries(of request: GrantRequest) -> [HostDelivery] {
@@ -21,7 +21,7 @@ extension GrantDelivery {
                         ? HostDelivery(host: id, state: .unmanaged, reason: "no agent of it has joined") : nil
                 }
                 let host = book.hosts[id] ?? DeliveryBook.Host()
-                let item = host.items[request.id]
+                let item = host.items[.grant(request.id)]
                 return isLive
                     ? Self.live(id, host, item) : Self.ended(id, host, item, isEarly: now < window.until)
             }
@@ -60,6 +60,44 @@ extension GrantDelivery {
         }
     }
 
+    // MARK: Principals
+
+    /// What a host has made of what is said of its accounts, by login.
+    func deliveries(to id: String) -> [HostPrincipalsInfo] {
+        let said = hub.fleet.principals(of: id)
+        let isEnrolled = hub.fleet.hostIDs.contains(id)
+        let host = book.withLock { $0.hosts[id] } ?? DeliveryBook.Host()
+        return said.map { said in
+            var info = HostPrincipalsInfo(login: said.login, principals: said.principals, state: .pending)
+            let item = host.items[.principals(login: said.login)]
+            if !isEnrolled {
+                (info.state, info.reason) = (.unmanaged, "no agent of it has joined")
+            } else if let item, item.principals == said, item.state != .pending {
+                (info.state, info.reason) = (item.state, item.reason)
+            } else {
+                info.reason =
+                    host.link?.isOpen == true ? item?.reason ?? "it is on its way" : Self.notConnected
+            }
+            return info
+        }
+    }
+
+    /// Waits until a host that is connected has answered to what is said of an account, at most for a time.
+    func settlePrincipals(of id: String, _ login: String, within limit: Duration) async {
+        await answered.wait(within: limit) {
+            guard let said = hub.fleet.principals(of: id).first(where: { $0.login == login }) else {
+                return true
+            }
+            return book.withLock { book in
+                guard let host = book.hosts[id], host.link?.isOpen == true else { return true }
+                guard let item = host.items[.principals(login: login)], item.principals == said else {
+                    return false
+                }
+                return item.isConfirmed || item.retry.failures > 0
+            }
+        }
+    }
+
     private static let notConnected = "the host is not connected"
 
     /// Waits until every host of a request that is connected has answered once, at most for a time.
@@ -73,7 +111,7 @@ extension GrantDelivery {
         return book.withLock { book in
             request.hosts.contains { id in
                 guard let host = book.hosts[id], host.link?.isOpen == true else { return false }
-                guard let item = host.items[request.id] else {
+                guard let item = host.items[.grant(request.id)] else {
                     return isLive || host.mayHave.contains(request.id)
                 }
                 guard item.retry.failures == 0 else { return false }
