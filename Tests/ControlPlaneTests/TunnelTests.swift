@@ -153,6 +153,22 @@ import Testing
         }
     }
 
+    @Test func aHostThatGoesWithoutAWordIsAwayAtOnceAndNotWhenItsPingsFail() async throws {
+        try await TestPlane.with { plane in
+            let host = try await TestTunnel.join(plane)
+            let tunnel = try await TestTunnel.open(plane, host)
+            #expect(plane.hub.count == 1)
+            let start = ContinuousClock.now
+            // Its own end waits for the server's, by five seconds at most.
+            try await tunnel.connection.channel.close()
+            while plane.hub.count > 0, ContinuousClock.now - start < .seconds(12) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            // Pings notice it after 15.
+            #expect(ContinuousClock.now - start < .seconds(4))
+        }
+    }
+
     @Test func p0Fault2_6_theLateEndOfAnOldTunnelLeavesTheNewOneInPlace() async throws {
         try await TestPlane.with { plane in
             let host = try await TestTunnel.join(plane)

@@ -67,6 +67,8 @@ final class TunnelHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent { link?.close("the server is going away") }
+        // Whoever says nothing more is gone, though the connection could still carry what is said to them.
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 
