@@ -38,7 +38,9 @@ public actor InMemoryFleetStore: FleetStore {
 
     public func principals() -> [HostPrincipals] { Array(entrances.values) }
 
-    public func set(_ principals: HostPrincipals) { entrances[[principals.host, principals.login]] = principals }
+    public func set(_ principals: HostPrincipals) {
+        entrances[[principals.host, principals.login]] = principals
+    }
 
     public func removePrincipals(host: String, login: String?) {
         entrances = entrances.filter { $0.key[0] != host || login != nil && $0.key[1] != login }

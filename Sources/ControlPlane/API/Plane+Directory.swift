@@ -60,9 +60,9 @@ extension Plane {
                 try await hub.fleet.removeKey(of: id, by: caller.session.person.identity)
                 hub.disconnect(id)
             }
-            try await authority.removeHost(id, by: caller.session.person.identity)
             // A host that is added under its id later is another one.
             try await hub.fleet.forgetPrincipals(of: id, by: caller.session.person.identity)
+            try await authority.removeHost(id, by: caller.session.person.identity)
             return Response.done
         }
     }
