@@ -77,6 +77,10 @@ import Testing
         #expect(try accounts.withLoginShell().map(\.text) == ["deploy", "plain", "root"])
         #expect(try accounts.contains(try AccountName("daemon")))
         #expect(try !accounts.contains(try AccountName("nobody-here")))
+        #expect(try accounts.localNumber(of: try AccountName("deploy")) == 1000)
+        for name in ["nobody-here", "broken", "Deploy"] {
+            #expect(try accounts.localNumber(of: try AccountName(name)) == nil)
+        }
     }
 
     @Test func removingAnAccountsPrincipalsLeavesTheOthers() throws {

@@ -112,12 +112,6 @@ public final class AuthorizeSocket: ServicePart {
 }
 
 extension AuthorizeSocket {
-    /// The number of a local account by its name; nil when there is none.
-    public static func account(_ name: String) -> UInt32? {
-        guard let entry = unsafe getpwnam(name) else { return nil }
-        return unsafe entry.pointee.pw_uid
-    }
-
     /// True when an agent takes questions there.
     public static func isAnswering(_ layout: HostLayout) -> Bool {
         let number = socket(

@@ -48,6 +48,12 @@ public struct LoginAccounts: Sendable {
         return asksSystem && Self.systemKnows(account.text)
     }
 
+    /// The number of an account of this machine's own (/etc/passwd), and of no directory's: asking the system would load what
+    /// it asks others by into this process, for as long as it lives.
+    public func localNumber(of account: AccountName) throws(AgentError) -> UInt32? {
+        try lines().first { $0[0].utf8.elementsEqual(account.text.utf8) }.flatMap { UInt32($0[2]) }
+    }
+
     private func lines() throws(AgentError) -> [[String]] {
         guard let content = try files.read(passwd) else { return [] }
         return content.bytes.split(separator: UInt8(ascii: "\n")).prefix(Self.maximumAccounts)

@@ -66,8 +66,9 @@ struct ServiceOptions: ParsableArguments {
             layout: host.layout, program: "/proc/self/exe",
             arguments: ["grants", "sweep"] + host.arguments, say: Terminal.note)
         var parts: [any ServicePart] = [drift, grants]
-        if let account = AuthorizeSocket.account(authorizeAccount) {
-            parts.append(AuthorizeSocket(SystemFiles(), host.layout, account: account, say: Terminal.note))
+        let files = SystemFiles()
+        if let account = try LoginAccounts(files).localNumber(of: AccountName(authorizeAccount)) {
+            parts.append(AuthorizeSocket(files, host.layout, account: account, say: Terminal.note))
         }
         if let source = try logSource() {
             parts.append(

@@ -209,9 +209,11 @@ struct TrustOptions: ParsableArguments {
 
     private func authorizeAccount(_ known: LoginAccounts) throws(AgentError) -> AccountName {
         let account = try AccountName(authorizeAccount)
-        guard try known.contains(account) else {
+        // The agent looks for it in the same place.
+        guard try known.localNumber(of: account) != nil else {
             throw AgentError(
-                .notFound, "account \(account), which --online-check runs as: this host has no such account",
+                .notFound,
+                "account \(account), which --online-check runs as: this host has no such account of its own",
                 hint: "packaging/sysusers/daypass.conf makes it; --authorize-account names another one")
         }
         return account
