@@ -6,10 +6,10 @@ DESTDIR ?=
 export PREFIX DESTDIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format bench fuzz sanitize install clean
+.PHONY: help setup build demo test lint format bench fuzz sanitize check-units install clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what the build needs and this machine lacks (Debian, Ubuntu)
 	@scripts/setup
@@ -37,6 +37,9 @@ fuzz: setup ## Fuzz every parser (scripts/fuzz --seconds N)
 
 sanitize: setup ## Run the tests under AddressSanitizer, then under ThreadSanitizer
 	@scripts/sanitize
+
+check-units: ## Try the systemd units in a virtual machine, after make build
+	@scripts/check-units
 
 install: ## Install what `make build` made under DESTDIR and PREFIX (/usr/local), PAMDIR
 	@scripts/install

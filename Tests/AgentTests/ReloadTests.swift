@@ -54,7 +54,7 @@ import Testing
         let host = PretendedHost(units: ["ssh.service": "active"], failing: "reload")
         let reload = try find(host)
         #expect(throws: AgentError(.sshd, "")) { try reload.perform(ports: [], programs: host, seconds: 1) }
-        #expect(host.ran.last == "/usr/bin/systemctl reload ssh.service")
+        #expect(host.ran.last == "/usr/bin/systemctl reload --job-mode=ignore-dependencies ssh.service")
     }
 
     @Test func aPIDFileOfAnotherProcessIsNotBelieved() throws {

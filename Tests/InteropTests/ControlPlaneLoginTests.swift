@@ -30,6 +30,22 @@ struct ControlPlaneLoginTests {
         #expect(right.stdoutText.contains("you administer it"))
     }
 
+    @Test func aNewAccountHasNoFolderForStateYetAndLogsIn() throws {
+        let plane = try PrivateControlPlane(rules: ControlScene.rules())
+        let laptop = try Laptop(withAgent: false)
+        let login = [
+            "login", "--server", plane.url, "--key", plane.adminKey, "--fingerprint", plane.fingerprint,
+        ]
+        let home = ["DAYPASS_STATE": "", "XDG_STATE_HOME": ""]
+        let first = try laptop.daypass(login, environment: home)
+        #expect(first.succeeded, "\(first)")
+        #expect(laptop.folder.contains(".local/state/daypass/session.json"))
+        #expect(try laptop.folder.mode(of: ".local") == 0o700)
+        let elsewhere = home.merging(["XDG_STATE_HOME": laptop.folder.path("elsewhere")]) { $1 }
+        #expect(try laptop.daypass(login, environment: elsewhere).succeeded)
+        #expect(laptop.folder.contains("elsewhere/daypass/session.json"))
+    }
+
     @Test func anotherServerAtTheSameAddressIsRefused() throws {
         let plane = try PrivateControlPlane(rules: ControlScene.rules())
         let laptop = try Laptop(withAgent: false)

@@ -19,13 +19,21 @@ public struct KeyFolder: Sendable {
     public var privatePath: String { "\(path)/\(Self.privateName)" }
     public var publicPath: String { "\(path)/\(Self.publicName)" }
 
-    /// Makes a key and writes both files; the folder too when it isn't there, mode 0700.
+    /// Makes a key and writes both files; the folder too when it isn't there, mode 0700, and the one that it lies in, 0755:
+    /// on a new host `/etc/daypass` is made by whatever comes first.
     ///
     /// - Parameter replacing: an existing key is given up; the server knows this host no longer until it gets the new one.
     /// - Throws: `.conflict` when there is a key already.
     public func generate(replacing: Bool) throws(AgentError) -> HostKey {
         let owned = { (mode: UInt32) in FileAttributes(mode: mode, owner: geteuid(), group: getegid()) }
-        if try files.folder(path) == nil { try files.makeFolder(path, owned(0o700)) }
+        if try files.folder(path) == nil {
+            if let slash = path.lastIndex(of: "/"), slash > path.startIndex,
+                try files.folder(String(path[..<slash])) == nil
+            {
+                try files.makeFolder(String(path[..<slash]), owned(0o755))
+            }
+            try files.makeFolder(path, owned(0o700))
+        }
         if !replacing, try files.kind(privatePath) != nil {
             throw AgentError(
                 .conflict, "\(privatePath.escapedForTerminal): there is a key already",

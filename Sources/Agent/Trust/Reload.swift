@@ -123,8 +123,12 @@ extension Reload {
                 try programs.run(program, Array(command.dropFirst()), seconds: seconds),
                 "the reload command")
         case .systemd(let unit, let systemctl):
+            // An agent that starts comes before sshd, and so systemd would put the reload off until it has started: it would wait
+            // for itself. Nothing else is to be put in order.
             try Self.succeed(
-                try programs.run(systemctl, ["reload", unit], seconds: seconds), "systemctl reload \(unit)")
+                try programs.run(
+                    systemctl, ["reload", "--job-mode=ignore-dependencies", unit], seconds: seconds),
+                "systemctl reload \(unit)")
         case .signal(let pid):
             guard kill(pid, SIGHUP) == 0 else {
                 throw AgentError(

@@ -19,7 +19,9 @@ extension SQLiteLedger {
         let nothing: [UInt8] = []
         try FileIO.write(nothing.span, to: target, mode: 0o600, replacing: false)
         do {
-            let queue = try DatabaseQueue(path: target)
+            var configuration = Configuration()
+            configuration.qos = .default
+            let queue = try DatabaseQueue(path: target, configuration: configuration)
             try pool.backup(to: queue)
             let state = try queue.read { db in
                 let row = try db.ledger()

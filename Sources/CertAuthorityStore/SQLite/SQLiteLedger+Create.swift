@@ -84,6 +84,9 @@ extension SQLiteLedger {
         configuration.readonly = readOnly
         configuration.busyMode = .timeout(busyTimeout)
         configuration.label = "ledger"
+        // Not GRDB's .userInitiated: on Linux its threads ask for a priority above others', which root alone gets, and
+        // everybody else's system log says so each time.
+        configuration.qos = .default
         if isDistrusted {
             configuration.prepareDatabase { db in
                 try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")

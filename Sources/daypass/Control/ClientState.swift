@@ -15,19 +15,27 @@ import SSHWire
 /// every host that one logs in to ask for certificates.
 struct ClientState {
     let folder: String
+    /// Folders above it that a new account need not have; they are made when something is first kept.
+    private let parents: [String]
 
     /// The largest file here, in bytes.
     private static let maximumBytes = 1 << 20
 
-    init(folder: String) { self.folder = folder }
+    init(folder: String) {
+        self.folder = folder
+        parents = []
+    }
 
     init() throws {
         if let path = environment("DAYPASS_STATE"), !path.isEmpty {
             folder = path
+            parents = []
         } else if let base = environment("XDG_STATE_HOME"), base.hasPrefix("/") {
             folder = base + "/daypass"
+            parents = [base]
         } else if let home = environment("HOME"), home.hasPrefix("/") {
             folder = home + "/.local/state/daypass"
+            parents = [home + "/.local", home + "/.local/state"]
         } else {
             throw Failure(
                 ExitStatus.usage, "neither DAYPASS_STATE nor XDG_STATE_HOME nor HOME is set")
@@ -70,8 +78,16 @@ struct ClientState {
             address: try ServerAddress(url), rootPEM: root, info: try ServerInfo(json: info))
     }
 
-    func save(_ server: Server) throws {
+    /// Makes the folder. What is missing above it is made with mode 0700, as the XDG Base Directory Specification has it.
+    private func makeFolder() throws {
+        for parent in parents where !FileIO.exists(parent) {
+            try FileIO.makeFolder(parent, mode: 0o700)
+        }
         try FileIO.makeSecretFolder(folder)
+    }
+
+    func save(_ server: Server) throws {
+        try makeFolder()
         if let root = server.rootPEM {
             try FileIO.write(root, to: rootFile, mode: 0o600)
         } else {
@@ -120,7 +136,7 @@ struct ClientState {
 
     /// - Parameter loginKey: the fingerprint of the key that proved who one is; nil where a provider did.
     func save(_ session: Session, loginKey: String?) async throws {
-        try FileIO.makeSecretFolder(folder)
+        try makeFolder()
         let lock = try await StateLock(folder + "/lock")
         defer { lock.release() }
         if let loginKey { try FileIO.write(loginKey + "\n", to: loginKeyFile, mode: 0o600) }
