@@ -29,6 +29,20 @@ import Testing
         #expect(TrustDrift.examine(host: host.files, sshd: host.sshd, layout: host.layout).count > 8)
     }
 
+    @Test func whatIsSeenInTheMidstOfAChangeIsNoDriftAndWhatStaysIs() throws {
+        let host = try installed()
+        let before = try #require(try host.files.read(host.layout.revokedKeys))
+        let next = try revocations(6, [1, 2]).bytes
+        // The list is there already, and its record comes a moment later: by then the look has begun anew.
+        for (contents, isFound) in [([next, before.bytes], false), ([next, next], true)] {
+            let sshd = Sshd(
+                binary: "/usr/sbin/sshd", configuration: TrustHost.main,
+                programs: ChangingHost(host, host.layout.revokedKeys, contents))
+            let found = TrustDrift.examine(host: host.files, sshd: sshd, layout: host.layout)
+            #expect(found.contains { $0.subject == "RevokedKeys" && $0.problem != nil } == isFound)
+        }
+    }
+
     @Test func withoutTrustThatIsTheFinding() throws {
         #expect(findings(TrustHost()).map(\.problem) == ["not installed"])
     }

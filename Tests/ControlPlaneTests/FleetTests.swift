@@ -43,6 +43,17 @@ import Testing
         #expect(fleet.hosts == [host])
     }
 
+    @Test func aHostThatJoinsByATokenWithoutLabelsKeepsThoseThatItHas() async throws {
+        try await parts.authority.set(
+            try ManagedHost(id: "web2", names: ["www"], labels: ["team": "a"]), by: actor)
+        let bare = try await fleet.makeJoinToken(hostPattern: "*", labels: [:], lifetime: 600, by: actor)
+        _ = try await join(bare.text)
+        let known = parts.authority.hosts.first { $0.id == "web2" }
+        #expect(known?.labels == ["team": "a"] && known?.names == ["www"])
+        _ = try await join(try await token())
+        #expect(parts.authority.hosts.first { $0.id == "web2" }?.labels == ["team": "infra"])
+    }
+
     @Test func itIsForTheHostsOfItsPatternUntilItEnds() async throws {
         let text = try await token("web*", lifetime: 60)
         await #expect(throws: CertAuthorityError.self) { try await join(text, "db1") }

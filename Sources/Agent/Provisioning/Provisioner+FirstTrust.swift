@@ -40,8 +40,13 @@ extension Provisioner {
     func installFirst(
         _ order: TrustOrder, _ next: FleetState, _ first: FirstTrust, dryRun: Bool
     ) throws(AgentError) -> HostOutcome {
-        let settings = try first.settings(
+        var settings = try first.settings(
             order.authorities, host.files, host.owner, now: Moment.now.wall / 1_000_000_000)
+        // Grants come through the same tunnel, and sshd would not read their keys.
+        if try host.settings().allows(.grant) {
+            settings.keyFiles = try TrustPlanner.keyFiles(
+                withGrantsOf: host.layout, host: host.files, sshd: host.sshd)
+        }
         let plan = try TrustPlanner.plan(settings, host: host.files, sshd: host.sshd, layout: host.layout)
         if dryRun {
             return Self.dryRun(

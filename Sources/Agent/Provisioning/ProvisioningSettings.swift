@@ -28,6 +28,9 @@ public struct ProvisioningSettings: Sendable, Hashable {
 
     public init() {}
 
+    /// Whether an operation of ours is taken.
+    func allows(_ command: DaypassCommand) -> Bool { operations?.contains(command.rawValue) ?? true }
+
     private static let maximumBytes = 64 << 10
     private static let maximumDays: Int64 = 3_650
 

@@ -12,13 +12,26 @@ public struct TrustDrift {
 
     /// How many accounts sshd is asked about, where it treats some otherwise than others; each takes some 10 ms.
     static let maximumAccounts = 256
+    /// How often it is looked again while each look finds something else.
+    private static let maximumRepeats = 3
 
-    /// Looks at everything.
+    /// Looks at everything; where something is found, again: what is seen in the midst of a change that is being made is no
+    /// drift.
     ///
     /// - Returns: every comparison, in the order files, settings, sshd itself; those with a problem are findings.
     public static func examine(host files: any HostFiles, sshd: Sshd, layout: HostLayout = HostLayout())
         -> [TrustCheck]
     {
+        var last = look(files, sshd, layout)
+        for _ in 0..<maximumRepeats where last.contains(where: { $0.problem != nil }) {
+            let again = look(files, sshd, layout)
+            if again == last { break }
+            last = again
+        }
+        return last
+    }
+
+    private static func look(_ files: any HostFiles, _ sshd: Sshd, _ layout: HostLayout) -> [TrustCheck] {
         var drift = TrustDrift(files: files, sshd: sshd, layout: layout)
         drift.examine()
         return drift.checks

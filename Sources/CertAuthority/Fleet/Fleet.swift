@@ -145,7 +145,8 @@ public final class Fleet: Sendable {
 
     /// Lets a host join: its agent's key is known from here on, and it is in the inventory with the token's labels.
     ///
-    /// A host that is known already joins again in its own place, with a new key; people's names for it stay.
+    /// A host that is known already joins again in its own place, with a new key; people's names for it stay, and its labels
+    /// where the token has none.
     ///
     /// - Parameters:
     ///   - text: the token.
@@ -172,7 +173,9 @@ public final class Fleet: Sendable {
                 EnrolledHost(
                     id: id, clientID: Self.clientID(id), key: key, hostKeys: hostKeys, joined: now,
                     isOwnAgent: isOwnAgent),
-                as: try ManagedHost(id: id, names: known?.names ?? [], labels: token.labels),
+                as: try ManagedHost(
+                    id: id, names: known?.names ?? [],
+                    labels: token.labels.isEmpty ? known?.labels ?? [:] : token.labels),
                 spending: token.id,
                 "\(key.fingerprint) by join token \(token.id) from \(address?.description ?? "unknown")",
                 by: token.creator)

@@ -28,6 +28,13 @@ struct AccessRequests {
                 "POST", "/v1/requests", wish.json, idempotencyKey: UUID().uuidString.lowercased()))
     }
 
+    /// Whether what was asked for is granted now.
+    ///
+    /// - Parameter id: all of it.
+    func isGranted(_ id: String) async throws -> Bool {
+        try AccessRequestInfo(json: try await state.ask("GET", "/v1/requests/\(id)")).status == "approved"
+    }
+
     /// The request that an id, or the beginning of one, means.
     func find(_ id: String) async throws -> AccessRequestInfo {
         let digits = id.lowercased()

@@ -70,7 +70,7 @@ struct Identities {
     /// Where the control plane can't answer, one that is still valid is used to its end.
     func ready(_ name: String, _ wish: Wish) async throws -> Ready {
         try Self.check(name)
-        if let held = try? held(name, wish, now: unixTimeNow()), !Self.isDue(held, now: unixTimeNow()) {
+        if let held = try? held(name, wish, now: unixTimeNow()), await isGood(held) {
             return Ready(identityFile: path(name), certificate: held, issued: nil)
         }
         // Without a session there is nothing to wait for, and nowhere to write.
@@ -80,7 +80,7 @@ struct Identities {
         defer { lock.release() }
         // Another process may have been here meanwhile.
         let held = try? held(name, wish, now: unixTimeNow())
-        if let held, !Self.isDue(held, now: unixTimeNow()) {
+        if let held, await isGood(held) {
             return Ready(identityFile: path(name), certificate: held, issued: nil)
         }
         do {
@@ -93,6 +93,30 @@ struct Identities {
                     + "\(held.fields.validBefore)")
             return Ready(identityFile: path(name), certificate: held, issued: nil)
         }
+    }
+
+    /// Whether a certificate that is there may be used on.
+    private func isGood(_ certificate: Certificate) async -> Bool {
+        guard !Self.isDue(certificate, now: unixTimeNow()) else { return false }
+        // A grant may have been taken back since, and its certificates with it; another one of the same account has a principal
+        // of its own.
+        for grant in certificate.fields.principals.compactMap({ Self.grant($0.string) }) {
+            do {
+                guard try await AccessRequests(state).isGranted(grant) else { return false }
+            } catch let error as ClientError where error.isPassing {
+                continue
+            } catch {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// The id of the grant whose principal this is (`LOGIN@grant:ID`).
+    private static func grant(_ principal: String) -> String? {
+        guard let mark = principal.range(of: "@grant:", options: .backwards) else { return nil }
+        let id = principal[mark.upperBound...]
+        return isName(id) ? String(id) : nil
     }
 
     private static func isDue(_ certificate: Certificate, now: UnixTime) -> Bool {

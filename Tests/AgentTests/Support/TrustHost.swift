@@ -3,6 +3,7 @@
 
 @testable import Agent
 import SSHWire
+import Synchronization
 
 /// A host in memory with an sshd that says what it is told to say.
 struct TrustHost {
@@ -63,4 +64,27 @@ func revocations(_ version: UInt64, _ serials: [UInt64] = []) throws -> Revocati
     var builder = KeyRevocationList.Builder(version: version, generatedUnixSeconds: 1)
     for serial in serials { try builder.revoke(serial: serial, of: .everyAuthority) }
     return try RevocationFile(builder.build().checkedEncoding(), name: "list")
+}
+
+/// An sshd that is asked once in each look, at which a file of the host has become another one.
+final class ChangingHost: ProgramRunner {
+    private let host: TrustHost
+    private let path: String
+    private let contents: Mutex<[[UInt8]]>
+
+    /// - Parameter contents: of the file, look by look.
+    init(_ host: TrustHost, _ path: String, _ contents: [[UInt8]]) {
+        (self.host, self.path) = (host, path)
+        self.contents = Mutex(contents)
+    }
+
+    func run(_ path: String, _ arguments: [String], input: [UInt8], seconds: Int) throws(AgentError)
+        -> ProgramResult
+    {
+        // A look asks what holds for all first.
+        if !arguments.contains("-C"), let next = contents.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+            host.files.put(self.path, next)
+        }
+        return try SaidSettings(output: host.said).run(path, arguments, input: input, seconds: seconds)
+    }
 }
