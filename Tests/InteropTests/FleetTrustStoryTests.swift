@@ -52,6 +52,18 @@
             #expect(try host.login(other).succeeded, "\(host.logs)")
             #expect(try !host.login(key).succeeded)
 
+            // Its own key is changed while its tunnel is open; the agent goes on by the new one.
+            let before = try host.system.folder.readText("etc/daypass/keys/jwk.public.json")
+            let changed = try host.run(["keygen", "--rotate"], options: false).orThrow("rotate")
+            #expect(changed.stdoutText != before && changed.stderrText.contains("key "), "\(changed)")
+            try scene.wait("the host is back by its new key") {
+                try scene.admin.daypass(["hosts", "principals", "web1", "deploy=deploy@web1,x"]).stdoutText
+                    .contains("in place")
+                    && scene.admin.daypass(["hosts", "list"]).stdoutText.contains("connected")
+            }
+            let twice = try host.run(["keygen", "--rotate"], options: false)
+            #expect(twice.succeeded, "\(twice)")
+
             // Who was away has it at the next connection.
             host.stopAgent()
             try scene.wait("the host is gone") {

@@ -46,11 +46,61 @@ public struct KeyFolder: Sendable {
         return key
     }
 
+    // MARK: Another key
+
+    /// A key that is to take the place of the one that is there, and is not used yet; on disk before anybody hears of it.
+    private var nextPath: String { "\(path)/\(Self.privateName).next" }
+
+    /// The key that is to come next: the one that was prepared before, else a new one.
+    public func prepareNext() throws(AgentError) -> HostKey {
+        if let prepared = try next() { return prepared }
+        let key = try understand("key") { () throws(ControlProtocolError) in try HostKey.generate() }
+        try files.create(
+            nextPath,
+            FileContent(
+                Array(key.secretFileText.utf8),
+                FileAttributes(mode: 0o600, owner: geteuid(), group: getegid())))
+        return key
+    }
+
+    /// Puts the prepared key in its place, as the server knows it now. Broken off after its first step, ``load()`` does the rest.
+    public func adoptNext() throws(AgentError) {
+        guard let key = try next() else { return }
+        try files.replace(
+            publicPath,
+            FileContent(
+                Array(key.publicKey.fileText.utf8),
+                FileAttributes(mode: 0o644, owner: geteuid(), group: getegid())))
+        try files.rename(nextPath, to: privatePath)
+    }
+
+    private func next() throws(AgentError) -> HostKey? {
+        try files.kind(nextPath) == nil ? nil : privateKey(nextPath)
+    }
+
+    // MARK: Reading
+
     /// Reads the key.
     ///
     /// - Throws: `.notFound` without one, `.unsafeFile` when others than its owner may read it or it isn't root's or
     ///   ours, `.damaged` when it can't be read or the public file is another key's.
     public func load() throws(AgentError) -> HostKey {
+        let key = try privateKey(privatePath)
+        guard let publicFile = try files.read(publicPath, maximumBytes: JSONWebKey.maximumBytes) else {
+            throw AgentError(.notFound, "\(publicPath.escapedForTerminal): it is missing")
+        }
+        let publicKey = try? JSONWebKey(parsing: publicFile.bytes)
+        if publicKey == key.publicKey { return key }
+        // Only a key that the server has taken is the public file's.
+        if let next = try next(), next.publicKey == publicKey {
+            try adoptNext()
+            return next
+        }
+        throw AgentError(
+            .damaged, "\(publicPath.escapedForTerminal): not the public half of \(Self.privateName)")
+    }
+
+    private func privateKey(_ privatePath: String) throws(AgentError) -> HostKey {
         guard let file = try files.read(privatePath, maximumBytes: JSONWebKey.maximumBytes) else {
             throw AgentError(
                 .notFound, "\(privatePath.escapedForTerminal): there is no key",
@@ -64,19 +114,10 @@ public struct KeyFolder: Sendable {
                 "\(privatePath.escapedForTerminal): others than its owner may read it, or it is somebody else's",
                 hint: "chmod 600 \(privatePath.escapedForTerminal)")
         }
-        let key: HostKey
         do {
-            key = try HostKey(parsing: file.bytes)
+            return try HostKey(parsing: file.bytes)
         } catch {
             throw AgentError(.damaged, "\(privatePath.escapedForTerminal): \(error.reason)")
         }
-        guard let publicFile = try files.read(publicPath, maximumBytes: JSONWebKey.maximumBytes) else {
-            throw AgentError(.notFound, "\(publicPath.escapedForTerminal): it is missing")
-        }
-        guard (try? JSONWebKey(parsing: publicFile.bytes)) == key.publicKey else {
-            throw AgentError(
-                .damaged, "\(publicPath.escapedForTerminal): not the public half of \(Self.privateName)")
-        }
-        return key
     }
 }

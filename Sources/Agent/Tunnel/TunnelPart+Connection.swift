@@ -60,6 +60,7 @@ extension TunnelPart {
             if case .open(let talk) = connection { try goOnTalking(talk, at: now) }
         } catch {
             lose(error.reason, at: now)
+            if error.code == .refused { readKeyAgain() }
         }
     }
 

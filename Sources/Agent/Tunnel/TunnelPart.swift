@@ -165,6 +165,12 @@ public final class TunnelPart: ServicePart {
         lifecycle.beginAnew(at: Moment.now.boot)
     }
 
+    /// Takes a key that was changed by another process: the server, which has just refused the old one, knows it.
+    func readKeyAgain() {
+        guard let new = try? read(), new.key.publicKey != settings.key.publicKey else { return }
+        settings = new
+    }
+
     /// Does all that can be done without waiting.
     private func goOn(at now: UInt64) {
         takeAddresses(at: now)

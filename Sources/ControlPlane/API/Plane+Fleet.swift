@@ -29,6 +29,13 @@ extension Plane {
                     tunnelURL: tunnelURL(request)
                 ).json)
         }
+        v1.post("hosts/key") { [self] request, context in
+            let wish = try HostKeyChange(json: try json(try await body(request, context)))
+            let host = try await hub.changeKey(
+                wish, authorization: request.headers[.authorization], from: context.sourceAddress)
+            return Response(
+                json: .object([.init("thumbprint", .string(try JSONWebKey(host.key).thumbprint))]))
+        }
         v1.get("join-tokens") { [self] request, context in
             _ = try await authenticateAdministrator(request, context)
             return try page(fleet.joinTokens, request, by: \.id) { JoinTokenInfo($0).json }

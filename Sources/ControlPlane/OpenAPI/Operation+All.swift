@@ -245,6 +245,17 @@ extension Operation {
             maximumBodyBytes: JoinRequest.maximumBytes, answer: .json(.reference("P0Registered")),
             problems: [.notLoggedIn, .notFound, .conflict, .storeUnavailable]),
         Operation(
+            method: .post, path: "/v1/hosts/key", name: "changeHostKey",
+            summary:
+                "Puts a new key in the place of a host's, by a token of the old one as its Bearer token.",
+            access: .anybody, cost: RequestLimits.loginCost,
+            body: .object([
+                Schema.need("publicJwk", .map(.text())),
+                Schema.need("proof", .text("A token by the new key, as for a tunnel.")),
+            ]), maximumBodyBytes: HostKeyChange.maximumBytes,
+            answer: .json(.object([Schema.need("thumbprint", .text("The new key's (RFC 7638)."))])),
+            problems: [.notLoggedIn, .conflict, .storeUnavailable]),
+        Operation(
             method: .get, path: "/v1/join-tokens", name: "joinTokens",
             summary: "The join tokens that are out, without what makes them work.", access: .administrator,
             query: paging, answer: .page("JoinToken"), problems: [.denied]),

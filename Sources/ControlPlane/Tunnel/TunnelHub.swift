@@ -113,7 +113,7 @@ public final class TunnelHub: Sendable {
         }
     }
 
-    private func admitted(
+    func admitted(
         authorization: String?, authority: String, speaksDaypass: Bool, from source: IPAddress?
     ) throws -> Admitted {
         let scheme = "Bearer "
@@ -155,7 +155,7 @@ public final class TunnelHub: Sendable {
     }
 
     /// The audience, when it is this server.
-    private func audience(_ text: String) throws(ControlProtocolError) -> String {
+    func audience(_ text: String) throws(ControlProtocolError) -> String {
         let url = try TunnelURL(text)
         guard url.isEncrypted, !url.isWebSocket, url.origin == text, names.contains(url.host) else {
             throw ControlProtocolError(.invalidValue, "host token: aud: another server's")

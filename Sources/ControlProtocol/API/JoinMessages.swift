@@ -146,3 +146,32 @@ public struct JoinTokenInfo: Sendable, Hashable {
         try fields.finish()
     }
 }
+
+/// A host's new key (`POST /v1/hosts/key`), which the host asks for with a token by the key that it has.
+public struct HostKeyChange: Sendable {
+    public var key: JSONWebKey
+    /// A token by the new key, as ``HostToken`` makes one for this server: that it is in the same hands.
+    public var proof: String
+
+    /// The most bytes of a request's body.
+    public static let maximumBytes = 16 << 10
+
+    public init(key: JSONWebKey, proof: String) {
+        self.key = key
+        self.proof = proof
+    }
+
+    public var json: JSONValue {
+        var members = JSONMembers()
+        members.add("publicJwk", key.value)
+        members.add("proof", proof)
+        return members.value
+    }
+
+    public init(json: JSONValue) throws(ControlProtocolError) {
+        var fields = try JSONFields(json, "host key")
+        key = try JSONWebKey(try fields.need("publicJwk", fields.take("publicJwk")))
+        proof = try fields.needText("proof")
+        try fields.finish()
+    }
+}

@@ -12,7 +12,8 @@ struct KeygenCommand: ParsableCommand {
         commandName: "keygen", abstract: "Makes the key by which this host is known to its control plane.",
         discussion: """
             ECDSA on P-384, for ES384 tokens: jwk.private.json, mode 0600 from its first byte on, and jwk.public.json. \
-            The public half is printed, to be registered.
+            The public half is printed, to be registered. With --rotate, a host that has joined gets another key: its control \
+            plane takes it by the word of the one before, which opens nothing from then on. Broken off, it is said again.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -24,13 +25,64 @@ struct KeygenCommand: ParsableCommand {
     @Option(help: .hidden) var path: String?
     @Flag(help: "Gives an existing key up; the server must be told the new one.")
     var force = false
+    @Flag(help: "Has the control plane take a new key in the place of this host's.")
+    var rotate = false
+
+    func validate() throws {
+        guard !rotate || !force else { throw ValidationError("one of --force and --rotate") }
+        guard !rotate || keyPath ?? path == nil else {
+            throw ValidationError("--rotate: the configuration says where the key is")
+        }
+    }
 
     func run() throws {
+        guard !rotate else { return try change() }
         var layer = SettingLayer()
         layer.set(.keyFolder, (keyPath ?? path).map(absolutePath))
         let folder = KeyFolder(try configuration.load(layer).keyFolder())
         let key = try folder.generate(replacing: force)
         Terminal.note("key \(key.publicKey.thumbprint) in \(folder.path.escapedForTerminal)")
         Terminal.say(key.publicKey.fileText)
+    }
+
+    private func change() throws {
+        let settings = try configuration.load()
+        let folder = KeyFolder(try settings.keyFolder())
+        let tunnel = try settings.tunnelSettings(machine: hostName())
+        guard tunnel.dialect == .daypass else {
+            throw Failure("the control plane speaks P0's protocol, in which a host's key does not change")
+        }
+        // On disk before the server hears of it: whatever dies, one of the two keys is the server's and here.
+        let next = try folder.prepareNext()
+        let exchange = try HTTPExchange(
+            TunnelURL("\(tunnel.url.origin)/v1/hosts/key"), trust: tunnel.trust, proxies: tunnel.proxies,
+            userAgent: "daypass-agent/\(agentVersion)",
+            allowingInsecureTransport: try settings.allowsInsecureTransport())
+        var response: HTTPExchange.Response?
+        // It may have been taken before, and nobody have heard so.
+        for key in [tunnel.key, next] {
+            let change = HostKeyChange(key: next.publicKey, proof: try token(tunnel, next))
+            response = try exchange.post(change.json, bearer: try token(tunnel, key))
+            if response?.status != 401 { break }
+        }
+        guard let response, response.status == 200 else {
+            let problem = response.flatMap {
+                try? JSONValue(parsing: $0.body, maximumBytes: 64 << 10, otherNumbers: .null)
+            }
+            throw Failure(
+                "\(tunnel.url.origin): status \(response?.status ?? 0)"
+                    + (problem?["detail"]?.string.map { ": \($0.escapedForTerminal)" } ?? ""),
+                hint: "the key is as it was; say it again later")
+        }
+        try folder.adoptNext()
+        Terminal.note("key \(next.publicKey.thumbprint) in \(folder.path.escapedForTerminal)")
+        Terminal.say(next.publicKey.fileText)
+    }
+
+    private func token(_ tunnel: TunnelSettings, _ key: HostKey) throws -> String {
+        var random = SystemRandomNumberGenerator()
+        let name = Base64URL.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+        return try HostToken.sign(
+            subject: tunnel.clientID, audience: tunnel.url.origin, tokenID: name, now: unixTimeNow(), by: key)
     }
 }
