@@ -144,8 +144,9 @@ import Testing
     @Test func eachChangeIsInTheLogWithWhoMadeItBeforeTheHostHasIt() async throws {
         try await Scene.with { scene in
             try await scene.say("deploy", ["alice@example.com", "deploy@web1"])
-            try await scene.plane.send(
+            let forgotten = try await scene.plane.send(
                 TestRequest("DELETE", "/v1/hosts/web1/principals/deploy", by: scene.admin))
+            #expect(forgotten.status == 204)
             let changes = try await scene.plane.parts.ledger.kept.entries.compactMap { bytes -> String? in
                 let entry = try LogEntry(encoded: bytes.span)
                 guard case .change(let change) = entry.event, change.subject == .principals else {
