@@ -25,7 +25,6 @@ public struct KeyFolder: Sendable {
     /// - Parameter replacing: an existing key is given up; the server knows this host no longer until it gets the new one.
     /// - Throws: `.conflict` when there is a key already.
     public func generate(replacing: Bool) throws(AgentError) -> HostKey {
-        let owned = { (mode: UInt32) in FileAttributes(mode: mode, owner: geteuid(), group: getegid()) }
         if try files.folder(path) == nil {
             if let slash = path.lastIndex(of: "/"), slash > path.startIndex,
                 try files.folder(String(path[..<slash])) == nil
@@ -57,9 +56,7 @@ public struct KeyFolder: Sendable {
         let key = try understand("key") { () throws(ControlProtocolError) in try HostKey.generate() }
         try files.create(
             nextPath,
-            FileContent(
-                Array(key.secretFileText.utf8),
-                FileAttributes(mode: 0o600, owner: geteuid(), group: getegid())))
+            FileContent(Array(key.secretFileText.utf8), owned(0o600)))
         return key
     }
 
@@ -68,9 +65,7 @@ public struct KeyFolder: Sendable {
         guard let key = try next() else { return }
         try files.replace(
             publicPath,
-            FileContent(
-                Array(key.publicKey.fileText.utf8),
-                FileAttributes(mode: 0o644, owner: geteuid(), group: getegid())))
+            FileContent(Array(key.publicKey.fileText.utf8), owned(0o644)))
         try files.rename(nextPath, to: privatePath)
     }
 
@@ -98,6 +93,10 @@ public struct KeyFolder: Sendable {
         }
         throw AgentError(
             .damaged, "\(publicPath.escapedForTerminal): not the public half of \(Self.privateName)")
+    }
+
+    private func owned(_ mode: UInt32) -> FileAttributes {
+        FileAttributes(mode: mode, owner: geteuid(), group: getegid())
     }
 
     private func privateKey(_ privatePath: String) throws(AgentError) -> HostKey {

@@ -13,6 +13,13 @@ public struct HTTPExchange: Sendable {
     public struct Response: Sendable {
         public let status: Int
         public let body: [UInt8]
+
+        /// What a server says with another status than was hoped for: a problem's title where it is one. Escaped.
+        public var refusal: String {
+            let json = try? JSONValue(parsing: body, maximumBytes: 64 << 10, otherNumbers: .null)
+            let words = json?["detail"]?.string ?? json?["title"]?.string
+            return "status \(status)" + (words.map { ": \($0.escapedForTerminal)" } ?? "")
+        }
     }
 
     /// The longest answer, in bytes.

@@ -79,7 +79,7 @@ extension TunnelPart {
     private func token() throws(AgentError) -> String {
         let now = UnixTime(seconds: Moment.now.wall / 1_000_000_000)
         let (subject, url, key) = (settings.clientID, settings.url, settings.key)
-        let name = Base64URL.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+        let name = HostToken.tokenID(using: &random)
         let dialect = settings.dialect
         return try understand("token") { () throws(ControlProtocolError) in
             switch dialect {

@@ -37,6 +37,11 @@ public struct HostToken: Sendable, Hashable {
     /// An ES384 signature: two numbers of 48 bytes.
     static let signatureBytes = 2 * Curve.p384.coordinateBytes
 
+    /// A name that no other token has: 22 characters of base64url.
+    public static func tokenID(using random: inout some RandomNumberGenerator) -> String {
+        Base64URL.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+    }
+
     /// Makes a token for a server that is Daypass's.
     ///
     /// - Parameters:

@@ -37,10 +37,11 @@ struct JWTCommand: ParsableCommand {
         let (key, subject) = (try KeyFolder(try settings.keyFolder()).load(), try settings.clientIdentity())
         if let audience {
             let origin = try TunnelURL(audience).origin
-            let name = Base64URL.encode((0..<16).map { _ in UInt8.random(in: .min ... .max) })
+            var random = SystemRandomNumberGenerator()
             Terminal.say(
                 try HostToken.sign(
-                    subject: subject, audience: origin, tokenID: name, now: unixTimeNow(), by: key))
+                    subject: subject, audience: origin, tokenID: HostToken.tokenID(using: &random),
+                    now: unixTimeNow(), by: key))
         } else {
             Terminal.say(
                 try HostToken.signP0(

@@ -58,21 +58,16 @@ struct KeygenCommand: ParsableCommand {
             TunnelURL("\(tunnel.url.origin)/v1/hosts/key"), trust: tunnel.trust, proxies: tunnel.proxies,
             userAgent: "daypass-agent/\(agentVersion)",
             allowingInsecureTransport: try settings.allowsInsecureTransport())
-        var response: HTTPExchange.Response?
-        // It may have been taken before, and nobody have heard so.
-        for key in [tunnel.key, next] {
+        func ask(by key: HostKey) throws -> HTTPExchange.Response {
             let change = HostKeyChange(key: next.publicKey, proof: try token(tunnel, next))
-            response = try exchange.post(change.json, bearer: try token(tunnel, key))
-            if response?.status != 401 { break }
+            return try exchange.post(change.json, bearer: try token(tunnel, key))
         }
-        guard let response, response.status == 200 else {
-            let problem = response.flatMap {
-                try? JSONValue(parsing: $0.body, maximumBytes: 64 << 10, otherNumbers: .null)
-            }
+        var response = try ask(by: tunnel.key)
+        // It may have been taken before, and nobody have heard so.
+        if response.status == 401 { response = try ask(by: next) }
+        guard response.status == 200 else {
             throw Failure(
-                "\(tunnel.url.origin): status \(response?.status ?? 0)"
-                    + (problem?["detail"]?.string.map { ": \($0.escapedForTerminal)" } ?? ""),
-                hint: "the key is as it was; say it again later")
+                "\(tunnel.url.origin): \(response.refusal)", hint: "the key is as it was; say it again later")
         }
         try folder.adoptNext()
         Terminal.note("key \(next.publicKey.thumbprint) in \(folder.path.escapedForTerminal)")
@@ -81,8 +76,8 @@ struct KeygenCommand: ParsableCommand {
 
     private func token(_ tunnel: TunnelSettings, _ key: HostKey) throws -> String {
         var random = SystemRandomNumberGenerator()
-        let name = Base64URL.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
         return try HostToken.sign(
-            subject: tunnel.clientID, audience: tunnel.url.origin, tokenID: name, now: unixTimeNow(), by: key)
+            subject: tunnel.clientID, audience: tunnel.url.origin,
+            tokenID: HostToken.tokenID(using: &random), now: unixTimeNow(), by: key)
     }
 }

@@ -168,17 +168,10 @@ struct RegisterCommand: ParsableCommand {
         }
         configuration.debug("status \(response.status)")
         guard (200...201).contains(response.status) else {
-            throw Failure("\(address): \(Self.refusal(response))", hint: Self.hint(response.status))
+            throw Failure("\(address): \(response.refusal)", hint: Self.hint(response.status))
         }
         return try server == nil
             ? RegistrationAnswer(p0: response.body) : RegistrationAnswer(joined: response.body)
-    }
-
-    /// What a server says with another status: a problem's title where it is one.
-    private static func refusal(_ response: HTTPExchange.Response) -> String {
-        let json = try? JSONValue(parsing: response.body, maximumBytes: 64 << 10, otherNumbers: .null)
-        let words = json?["detail"]?.string ?? json?["title"]?.string
-        return "status \(response.status)" + (words.map { ": \($0.escapedForTerminal)" } ?? "")
     }
 
     private static func hint(_ status: Int) -> String? {
