@@ -13,7 +13,7 @@ extension SQLiteLedger {
     /// Writers are not held up, but what they write stays in the write-ahead log until the copy is done.
     ///
     /// - Returns: the size and checkpoint of the copy, whose tree leads to it.
-    nonisolated func copy(
+    func copy(
         to target: String, verifiedBy key: NoteVerifier
     ) throws(CertAuthorityError) -> (size: UInt64, checkpoint: [UInt8]) {
         let nothing: [UInt8] = []

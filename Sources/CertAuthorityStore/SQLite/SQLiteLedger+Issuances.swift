@@ -9,7 +9,7 @@ extension SQLiteLedger {
     /// The issuance that entry number `index` records.
     ///
     /// - Throws: `.logInconsistent` when the entry is not there or records something else.
-    public nonisolated func issuance(at index: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
+    public func issuance(at index: UInt64) throws(CertAuthorityError) -> UnsignedCertificate {
         guard let bytes = try entry(at: index),
             case .issuance(let record) = try LogEntry(encoded: bytes.span).event
         else {
@@ -21,14 +21,14 @@ extension SQLiteLedger {
     }
 
     /// Everything that was revoked, in order.
-    public nonisolated func revocationRecords() throws(CertAuthorityError) -> [RevocationRecord] {
+    public func revocationRecords() throws(CertAuthorityError) -> [RevocationRecord] {
         try revocations().compactMap { _, entry in
             if case .revocation(let record) = entry.event { record } else { nil }
         }
     }
 
     /// The keys that are revoked themselves, for and by which nothing is issued any more.
-    public nonisolated func revokedKeys() throws(CertAuthorityError) -> Set<PublicKey> {
+    public func revokedKeys() throws(CertAuthorityError) -> Set<PublicKey> {
         Set(
             try revocationRecords().compactMap { record in
                 if case .key(let key) = record.target { key } else { nil }

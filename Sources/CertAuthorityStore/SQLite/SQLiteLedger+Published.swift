@@ -8,17 +8,17 @@ import SSHWire
 public import TransparencyLog
 
 extension SQLiteLedger: PublishedLog {
-    public nonisolated func publishedCheckpoint() async throws(CertAuthorityError) -> [UInt8] {
+    public func publishedCheckpoint() async throws(CertAuthorityError) -> [UInt8] {
         try await access.read { db in Array(try db.ledger().decode(Data.self, forColumn: "checkpoint")) }
     }
 
-    public nonisolated func publishedSize() async throws(CertAuthorityError) -> UInt64 {
+    public func publishedSize() async throws(CertAuthorityError) -> UInt64 {
         try await access.read { db in
             UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size"))
         }
     }
 
-    public nonisolated func publishedTile(_ path: String) async throws(CertAuthorityError) -> [UInt8]? {
+    public func publishedTile(_ path: String) async throws(CertAuthorityError) -> [UInt8]? {
         guard let tile = try? Tile(path: path) else { return nil }
         return try await access.read { db in
             let size = UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size"))
@@ -28,7 +28,7 @@ extension SQLiteLedger: PublishedLog {
     }
 
     /// The bytes of a tile or bundle, which must be there.
-    public nonisolated func contents(of tile: Tile) throws(CertAuthorityError) -> [UInt8] {
+    public func contents(of tile: Tile) throws(CertAuthorityError) -> [UInt8] {
         try read { db in try db.contents(of: tile) }
     }
 }
@@ -49,7 +49,7 @@ extension Database {
 }
 
 extension SQLiteLedger: RecordedEntries {
-    public nonisolated func recordedEntries(at indexes: [UInt64]) throws(CertAuthorityError) -> [[UInt8]] {
+    public func recordedEntries(at indexes: [UInt64]) throws(CertAuthorityError) -> [[UInt8]] {
         try read { db in
             let statement = try db.cachedStatement(sql: "SELECT entry FROM entries WHERE position = ?")
             return try indexes.map { index in

@@ -10,14 +10,14 @@ public import TransparencyLog
 /// What is asked of a ledger without changing it. Each call sees one state of the database.
 extension SQLiteLedger {
     /// The log's name.
-    public nonisolated var origin: String {
+    public var origin: String {
         get throws(CertAuthorityError) {
             try read { db in try db.ledger().decode(String.self, forColumn: "origin") }
         }
     }
 
     /// The signed checkpoint of everything in the database; not verified.
-    public nonisolated func checkpoint() throws(CertAuthorityError) -> SignedNote {
+    public func checkpoint() throws(CertAuthorityError) -> SignedNote {
         try read { db in
             let bytes = try db.ledger().decode(Data.self, forColumn: "checkpoint")
             return try SignedNote(Array(bytes).span)
@@ -25,14 +25,14 @@ extension SQLiteLedger {
     }
 
     /// How many entries there are.
-    public nonisolated func size() throws(CertAuthorityError) -> UInt64 {
+    public func size() throws(CertAuthorityError) -> UInt64 {
         try read { db in
             UInt64(bitPattern: try db.ledger().decode(Int64.self, forColumn: "size"))
         }
     }
 
     /// The exact bytes of entry number `index`, nil when there is none.
-    public nonisolated func entry(at index: UInt64) throws(CertAuthorityError) -> [UInt8]? {
+    public func entry(at index: UInt64) throws(CertAuthorityError) -> [UInt8]? {
         try read { db in
             try Row.fetchOne(
                 db, sql: "SELECT entry FROM entries WHERE position = ?", arguments: [Int64(bitPattern: index)]
@@ -41,7 +41,7 @@ extension SQLiteLedger {
     }
 
     /// Hands the entries from number `start` on to `body`, in order, until it says false.
-    public nonisolated func forEachEntry(
+    public func forEachEntry(
         from start: UInt64 = 0, _ body: (UInt64, Span<UInt8>) throws -> Bool
     ) throws(CertAuthorityError) {
         try withoutActuallyEscaping(body) { body throws(CertAuthorityError) in
@@ -54,7 +54,7 @@ extension SQLiteLedger {
     }
 
     /// The exact bytes of a run of entries, which must be there.
-    public nonisolated func entries(_ range: Range<UInt64>) throws(CertAuthorityError) -> [[UInt8]] {
+    public func entries(_ range: Range<UInt64>) throws(CertAuthorityError) -> [[UInt8]] {
         var entries: [[UInt8]] = []
         try forEachEntry(from: range.lowerBound) { index, entry in
             guard index < range.upperBound else { return false }
@@ -70,7 +70,7 @@ extension SQLiteLedger {
     }
 
     /// Where the certificate with `serial` was recorded, nil when it never was.
-    public nonisolated func entryIndex(serial: UInt64) throws(CertAuthorityError) -> UInt64? {
+    public func entryIndex(serial: UInt64) throws(CertAuthorityError) -> UInt64? {
         try read { db in
             try Row.fetchOne(
                 db, sql: "SELECT entry FROM certificates WHERE serial = ?",
@@ -80,7 +80,7 @@ extension SQLiteLedger {
     }
 
     /// Where certificates with this key ID were recorded, in order.
-    public nonisolated func entryIndexes(keyID: ExactText) throws(CertAuthorityError) -> [UInt64] {
+    public func entryIndexes(keyID: ExactText) throws(CertAuthorityError) -> [UInt64] {
         try read { db in
             try Int64.fetchAll(
                 db, sql: "SELECT entry FROM certificates WHERE key_id = ? ORDER BY entry",
@@ -90,7 +90,7 @@ extension SQLiteLedger {
     }
 
     /// Every revocation, in order.
-    public nonisolated func revocations() throws(CertAuthorityError) -> [(index: UInt64, entry: LogEntry)] {
+    public func revocations() throws(CertAuthorityError) -> [(index: UInt64, entry: LogEntry)] {
         try read { db in
             let rows = try Row.fetchAll(
                 db,
@@ -114,14 +114,14 @@ extension SQLiteLedger {
     }
 
     /// Runs `body` on the log's tree.
-    public nonisolated func withTree<Value: Sendable>(
+    public func withTree<Value: Sendable>(
         _ body: @Sendable (any HashSource) throws -> Value
     ) throws(CertAuthorityError) -> Value {
         try read { db in try body(DatabaseTree(db: db)) }
     }
 
     /// The root that the log had when it had `size` entries.
-    public nonisolated func root(size: UInt64) throws(CertAuthorityError) -> Hash {
+    public func root(size: UInt64) throws(CertAuthorityError) -> Hash {
         try read { db in try DatabaseTree(db: db).root(size: size) }
     }
 }

@@ -17,7 +17,7 @@ extension SQLiteLedger {
     ///   - progress: called now and then with the number of entries verified and of all.
     /// - Returns: the verified head of the log.
     /// - Throws: `.logInconsistent` or `.rolledBack`, naming the first thing that is wrong.
-    public nonisolated func verify(
+    public func verify(
         logKey: NoteVerifier, published: [TreeHead] = [],
         progress: (_ verified: UInt64, _ all: UInt64) -> Void = { _, _ in }
     ) throws(CertAuthorityError) -> TreeHead {

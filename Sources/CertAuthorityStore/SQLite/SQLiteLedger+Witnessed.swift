@@ -5,7 +5,7 @@ public import CertAuthority
 public import TransparencyLog
 
 extension SQLiteLedger: WitnessedLog {
-    public nonisolated func consistencyProof(
+    public func consistencyProof(
         from oldSize: UInt64, to newSize: UInt64
     ) throws(CertAuthorityError) -> ConsistencyProof {
         try withTree { tree in try ConsistencyProof(oldSize: oldSize, newSize: newSize, from: tree) }

@@ -5,6 +5,7 @@ public import CertAuthority
 import Foundation
 import GRDB
 import SSHWire
+import Synchronization
 public import TransparencyLog
 
 /// A ledger in one SQLite file, for one machine.
@@ -12,44 +13,43 @@ public import TransparencyLog
 /// Entries, serials, tree and signed checkpoint change in one transaction, synced to disk (`synchronous=FULL`) before
 /// ``append(_:at:)`` returns. Calls that come while a transaction is being written share the next one. Several
 /// processes may use one file; each transaction starts from what is on disk.
-public actor SQLiteLedger: Ledger {
+public final class SQLiteLedger: Ledger {
     /// Not private, so that tests see the writer's settings and bound its file.
-    nonisolated let pool: DatabasePool
+    let pool: DatabasePool
     /// The database's file.
-    public nonisolated let path: String
+    public let path: String
     /// The same file for what is kept beside the log.
-    nonisolated var access: SQLiteAccess { SQLiteAccess(pool: pool, path: path) }
+    var access: SQLiteAccess { SQLiteAccess(pool: pool, path: path) }
     private let writer: TreeWriter
-    private var waiting: [Waiter] = []
-    private var isWriting = false
+    private let queue = Mutex(Queue())
+
+    private struct Queue {
+        var waiting: [Waiter] = []
+        /// Somebody's transaction is being written, or about to be.
+        var isWriting = false
+    }
+
+    private struct Waiter: Sendable {
+        let batch: LedgerBatch
+        let continuation: CheckedContinuation<Result<[LedgerReceipt], CertAuthorityError>, Never>
+    }
 
     /// How long another process's transaction is waited for, in seconds.
     static let busyTimeout: TimeInterval = 10
-
-    private struct Waiter {
-        let batch: LedgerBatch
-        let continuation: CheckedContinuation<Turn, Never>
-    }
-
-    /// What a waiting caller gets: its own result, or the task to write for all that wait.
-    private enum Turn {
-        case done(Result<[LedgerReceipt], CertAuthorityError>)
-        case lead
-    }
 
     /// Opens a database.
     ///
     /// - Parameter signer: signs checkpoints; without one the ledger can only be read.
     /// - Throws: `.storeMissing` when there is none, `.storeDamaged` when the file is something else or of a newer
     ///   version; to write, also `.logInconsistent` when its checkpoint is not that of its tree.
-    public init(opening path: String, signer: NoteSigner?) throws(CertAuthorityError) {
+    public convenience init(opening path: String, signer: NoteSigner?) throws(CertAuthorityError) {
         try self.init(opening: path, signer: signer, busyTimeout: Self.busyTimeout)
     }
 
     /// Opens a database for reading that may have been written to harm whoever reads it.
     ///
     /// - Throws: as ``init(opening:signer:)``.
-    public init(reading path: String) throws(CertAuthorityError) {
+    public convenience init(reading path: String) throws(CertAuthorityError) {
         try self.init(opening: path, signer: nil, busyTimeout: Self.busyTimeout, isDistrusted: true)
     }
 
@@ -86,50 +86,52 @@ public actor SQLiteLedger: Ledger {
         try await append(LedgerBatch(drafts: drafts, milliseconds: milliseconds))
     }
 
-    func append(_ own: LedgerBatch) async throws(CertAuthorityError) -> [LedgerReceipt] {
-        if isWriting {
-            let turn = await withCheckedContinuation { continuation in
-                waiting.append(Waiter(batch: own, continuation: continuation))
+    func append(_ batch: LedgerBatch) async throws(CertAuthorityError) -> [LedgerReceipt] {
+        let result = await withCheckedContinuation { continuation in
+            let isFirst = queue.withLock { queue in
+                queue.waiting.append(Waiter(batch: batch, continuation: continuation))
+                defer { queue.isWriting = true }
+                return !queue.isWriting
             }
-            if case .done(let result) = turn { return try result.get() }
+            if isFirst { writeNext() }
         }
-        isWriting = true
-        let followers = waiting
-        waiting = []
-        let results = await write([own] + followers.map(\.batch))
-        for (follower, result) in zip(followers, results.dropFirst()) {
-            follower.continuation.resume(returning: .done(result))
-        }
-        // Whoever came meanwhile goes next; the first of them writes for the others.
-        if waiting.isEmpty {
-            isWriting = false
-        } else {
-            waiting.removeFirst().continuation.resume(returning: .lead)
-        }
-        return try results[0].get()
+        return try result.get()
     }
 
-    /// Not `pool.write`, which ends with the task that calls it: a leader that is cancelled would take with it all
-    /// whose entries it writes, and leave them in doubt.
-    private func write(_ batch: [LedgerBatch]) async -> [Result<[LedgerReceipt], CertAuthorityError>] {
-        await withCheckedContinuation { continuation in
-            pool.asyncWriteWithoutTransaction { [writer, path] db in
-                var results: [Result<[LedgerReceipt], CertAuthorityError>] = []
-                do {
-                    try db.inTransaction(.immediate) {
-                        results = try writer.write(batch, db)
-                        return .commit
-                    }
-                } catch {
-                    results = batch.map { _ in .failure(ledgerError(error, path)) }
-                }
-                continuation.resume(returning: results)
+    /// Writes what waits, in one transaction on the pool's writer queue, and what came meanwhile in the next: by way of
+    /// the queue again, where others' transactions have their turn between.
+    ///
+    /// Not `pool.write`, which ends with the task that calls it: a caller that is cancelled would take with it all whose
+    /// entries are written with its own, and leave them in doubt.
+    private func writeNext() {
+        pool.asyncWriteWithoutTransaction { [self] db in
+            let waiters = queue.withLock { queue in
+                defer { queue.waiting = [] }
+                return queue.waiting
             }
+            let results = write(waiters.map(\.batch), db)
+            for (waiter, result) in zip(waiters, results) { waiter.continuation.resume(returning: result) }
+            let isMore = queue.withLock { queue in
+                queue.isWriting = !queue.waiting.isEmpty
+                return queue.isWriting
+            }
+            if isMore { writeNext() }
+        }
+    }
+
+    private func write(
+        _ batches: [LedgerBatch], _ db: Database
+    ) -> [Result<[LedgerReceipt], CertAuthorityError>] {
+        do {
+            return try db.inOneTransaction { try writer.write(batches, $0) }
+        } catch {
+            let error = ledgerError(error, path)
+            return batches.map { _ in .failure(error) }
         }
     }
 
     /// Runs `body` on one unchanging state of the database.
-    nonisolated func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @Sendable (Database) throws -> Value
     ) throws(CertAuthorityError) -> Value {
         do {

@@ -20,6 +20,28 @@ struct TokenBuckets<Key: Hashable & Sendable>: Sendable {
         /// In thousandths of a token.
         var level: Int
         var milliseconds: UInt64
+
+        mutating func take(_ tokens: Int, _ limit: RateLimit, at now: UInt64) -> Int? {
+            level = level(limit, at: now)
+            milliseconds = max(milliseconds, now)
+            let wanted = min(tokens, limit.burst) * 1_000
+            guard level >= wanted else {
+                let missing = wanted - level
+                return max(1, (missing + limit.perSecond * 1_000 - 1) / (limit.perSecond * 1_000))
+            }
+            level -= wanted
+            return nil
+        }
+
+        /// With what has come back since.
+        func level(_ limit: RateLimit, at now: UInt64) -> Int {
+            let full = limit.burst * 1_000
+            guard now > milliseconds else { return level }
+            // A day fills any bucket: the product below stays far from overflowing.
+            let elapsed = Int(min(now - milliseconds, 86_400_000))
+            let (refill, overflow) = elapsed.multipliedReportingOverflow(by: limit.perSecond)
+            return overflow || refill >= full - level ? full : level + refill
+        }
     }
 
     private let limit: RateLimit
@@ -27,6 +49,8 @@ struct TokenBuckets<Key: Hashable & Sendable>: Sendable {
     private var buckets: [Key: Bucket] = [:]
     /// Shared by all for whom there is no room: the table can't be blown up, nor does a full one let everybody through.
     private var shared: Bucket
+    /// When it was looked through for what can go.
+    private var swept: UInt64?
 
     /// - Parameter capacity: the most keys that are kept apart.
     init(_ limit: RateLimit, capacity: Int) {
@@ -44,38 +68,18 @@ struct TokenBuckets<Key: Hashable & Sendable>: Sendable {
     mutating func take(_ tokens: Int, from key: Key, at milliseconds: UInt64) -> Int? {
         if buckets[key] == nil, buckets.count >= capacity { sweep(at: milliseconds) }
         guard buckets[key] != nil || buckets.count < capacity else {
-            return take(tokens, from: &shared, at: milliseconds)
+            return shared.take(tokens, limit, at: milliseconds)
         }
-        return take(
-            tokens,
-            from: &buckets[key, default: Bucket(level: limit.burst * 1_000, milliseconds: milliseconds)],
-            at: milliseconds)
+        return buckets[key, default: Bucket(level: limit.burst * 1_000, milliseconds: milliseconds)]
+            .take(tokens, limit, at: milliseconds)
     }
 
-    private func take(_ tokens: Int, from bucket: inout Bucket, at milliseconds: UInt64) -> Int? {
-        bucket.level = level(of: bucket, at: milliseconds)
-        bucket.milliseconds = max(bucket.milliseconds, milliseconds)
-        let wanted = min(tokens, limit.burst) * 1_000
-        guard bucket.level >= wanted else {
-            let missing = wanted - bucket.level
-            return max(1, (missing + limit.perSecond * 1_000 - 1) / (limit.perSecond * 1_000))
-        }
-        bucket.level -= wanted
-        return nil
-    }
-
-    private func level(of bucket: Bucket, at milliseconds: UInt64) -> Int {
-        let full = limit.burst * 1_000
-        guard milliseconds > bucket.milliseconds else { return bucket.level }
-        // A day fills any bucket: the product below stays far from overflowing.
-        let elapsed = Int(min(milliseconds - bucket.milliseconds, 86_400_000))
-        let (refill, overflow) = elapsed.multipliedReportingOverflow(by: limit.perSecond)
-        return overflow || refill >= full - bucket.level ? full : bucket.level + refill
-    }
-
-    /// Forgets whose bucket is full again: the next call makes the same one.
+    /// Forgets whose bucket is full again: the next call makes the same one. Once a second: a full table is not gone
+    /// through for each stranger.
     private mutating func sweep(at milliseconds: UInt64) {
+        if let swept, milliseconds < swept &+ 1_000 { return }
+        swept = milliseconds
         let full = limit.burst * 1_000
-        buckets = buckets.filter { level(of: $0.value, at: milliseconds) < full }
+        buckets = buckets.filter { $0.value.level(limit, at: milliseconds) < full }
     }
 }

@@ -9,7 +9,8 @@ import Synchronization
 
 /// Has certificates signed by the process that holds the CA keys.
 ///
-/// Wishes that come while an order is on its way share the next one: a hundred of them cost one exchange.
+/// Wishes that come while an order is on its way share the next one, as do those that come in one turn of the event loop,
+/// which is how a ledger's step lets go those whose entries it wrote: a hundred of them cost one exchange.
 public final class SignerClient: Sendable {
     fileprivate struct Waiter {
         let indexes: [UInt64]
@@ -23,6 +24,8 @@ public final class SignerClient: Sendable {
         /// Whose order is on its way.
         var asked: [Waiter] = []
         var waiting: [Waiter] = []
+        /// The event loop is about to send what waits.
+        var isDue = false
         var isWatched = false
     }
 
@@ -44,13 +47,18 @@ public final class SignerClient: Sendable {
     fileprivate func sign(_ indexes: [UInt64]) async -> Result<[Signature], CertAuthorityError> {
         await withCheckedContinuation { continuation in
             let waiter = Waiter(indexes: indexes, continuation: continuation)
-            let mustConnect = state.withLock { state in
+            let (mustConnect, loop): (Bool, (any EventLoop)?) = state.withLock { state in
                 state.waiting.append(waiter)
-                guard state.channel == nil, !state.isConnecting else { return false }
-                state.isConnecting = true
-                return true
+                guard let channel = state.channel else {
+                    defer { state.isConnecting = true }
+                    return (!state.isConnecting, nil)
+                }
+                guard state.asked.isEmpty, !state.isDue else { return (false, nil) }
+                state.isDue = true
+                return (false, channel.eventLoop)
             }
-            if mustConnect { connect() } else { sendNext() }
+            if mustConnect { connect() }
+            loop?.execute { self.sendNext() }
         }
     }
 
@@ -78,6 +86,7 @@ public final class SignerClient: Sendable {
     /// Sends what waits, unless an order is on its way.
     private func sendNext() {
         let next: (channel: any Channel, order: SigningOrder, mustWatch: Bool)? = state.withLock { state in
+            state.isDue = false
             guard let channel = state.channel, state.asked.isEmpty, !state.waiting.isEmpty else { return nil }
             var count = 0
             let share = state.waiting.prefix { waiter in
