@@ -22,6 +22,7 @@ let package = Package(
             "IssuanceBenchmark",
             ["SSHWire", "TransparencyLog", "CertAuthority", "CertAuthorityStore", "CSodium"]),
         program("FleetHosts", ["SSHWire", "CertAuthority", "CertAuthorityStore", "ControlProtocol"]),
-        program("PlaneRequests", ["SSHWire", "CertAuthority", "CertAuthorityStore", "ControlProtocol"]),
+        program(
+            "PlaneRequests", ["SSHWire", "CertAuthority", "CertAuthorityStore", "ControlProtocol", "CSodium"]),
     ]
 )

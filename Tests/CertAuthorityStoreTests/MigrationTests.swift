@@ -17,29 +17,36 @@ struct MigrationTests {
     static let versions = Array(Schema.migrator.migrations.dropLast())
     private static let entryCount = 300
 
-    /// A file as an earlier version left it, its log made by the tree and the tables of that version.
+    /// A file as an earlier version left it: its tables, and in them the log that this version made.
     private func fixture(_ version: String, in folder: TemporaryFolder) async throws -> String {
+        let other = try TemporaryFolder()
+        defer { withExtendedLifetime(other) {} }
+        let made = try Sample.database(in: other, order: Sample.orders[1])
+        let drafts = try (0..<Self.entryCount).map { number in
+            try number % 7 == 0 ? Sample.revocation(UInt64(number + 1)) : Sample.draft("user-\(number % 5)")
+        }
+        let receipts = try await made.append(drafts, at: sampleNow)
         let path = folder.path("ledger.sqlite")
-        let signer = try Sample.noteSigner
-        let note = try SignedNote(
-            signing: try Checkpoint(origin: Sample.origin, head: Frontier().head), by: [signer])
         let pool = try SQLiteLedger.open(path, readOnly: false, busyTimeout: 1)
         try await pool.write { db in
             try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
         }
         try Schema.migrator.migrate(pool, upTo: version)
-        let drafts = try (0..<Self.entryCount).map { number in
-            try number % 7 == 0 ? Sample.revocation(UInt64(number + 1)) : Sample.draft("user-\(number)")
-        }
-        try await pool.write { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO ledger (id, origin, serial_key, serial_position, size, checkpoint)
-                    VALUES (1, ?, NULL, 0, 0, ?)
-                    """, arguments: [Sample.origin, Data(note.bytes)])
-            let results = try TreeWriter(signer: signer).write(
-                [LedgerBatch(drafts: drafts, milliseconds: sampleNow)], db)
-            for result in results { _ = try result.get() }
+        try await pool.writeWithoutTransaction { db in
+            try db.execute(sql: "ATTACH ? AS made", arguments: [made.path])
+            for table in ["ledger", "entries", "tiles", "revocations"] {
+                try db.execute(sql: "INSERT INTO \(table) SELECT * FROM made.\(table)")
+            }
+            try db.execute(sql: "DETACH made")
+            for receipt in receipts {
+                guard case .issuance(let record) = receipt.entry.event else { continue }
+                try db.execute(
+                    sql: "INSERT INTO certificates (serial, entry, key_id) VALUES (?, ?, ?)",
+                    arguments: [
+                        Int64(bitPattern: record.fields.serial), Int64(bitPattern: receipt.index),
+                        record.fields.keyID.string,
+                    ])
+            }
             guard version != Schema.ledger else { return }
             try db.execute(sql: "INSERT INTO hosts VALUES ('web1', '[\"www\"]', '{\"team\":\"a\"}')")
         }
@@ -47,6 +54,34 @@ struct MigrationTests {
         _ = try await pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
         try pool.close()
         return path
+    }
+
+    /// Where each certificate is, by whose it is.
+    private func certificates(_ ledger: SQLiteLedger) throws -> [String: [UnsignedCertificate]] {
+        var certificates: [String: [UnsignedCertificate]] = [:]
+        for (index, bytes) in try entries(ledger).enumerated() {
+            guard case .issuance(let record) = try LogEntry(encoded: bytes.span).event else { continue }
+            #expect(try ledger.entryIndex(serial: record.fields.serial) == UInt64(index))
+            #expect(try ledger.entryIndex(keyID: record.fields.keyID) == UInt64(index))
+            let identity = try #require(KeyIDParts(record.fields.keyID)?.identity)
+            certificates[identity, default: []].append(record)
+        }
+        return certificates
+    }
+
+    @Test(arguments: versions)
+    func eachCertificateIsFoundByItsNamesAndBySomebodys(version: String) async throws {
+        let folder = try TemporaryFolder()
+        let path = try await fixture(version, in: folder)
+        let before = try certificates(try SQLiteLedger(opening: path, signer: nil))
+        let ledger = try SQLiteLedger(opening: path, signer: try Sample.noteSigner)
+        #expect(try certificates(ledger) == before)
+        #expect(before.keys.sorted() == (0..<5).map { "user-\($0)" })
+        for (identity, expected) in before {
+            let found = try await SQLiteFleetStore(ledger).issuances(
+                of: try Identity(identity), endingAfter: UnixTime(seconds: 0))
+            #expect(found == expected)
+        }
     }
 
     @Test(arguments: versions)
@@ -87,7 +122,7 @@ struct MigrationTests {
         #expect(head.size == UInt64(Self.entryCount))
         #expect(try ledger.revocationRecords().count == 43)
         #expect(try await ledger.publishedSize() == UInt64(Self.entryCount))
-        #expect(try ledger.entryIndexes(keyID: "nobody#1").isEmpty)
+        #expect(try ledger.entryIndex(keyID: "nobody#1") == nil)
         try ledger.pool.close()
         #expect(try folder.read("ledger.sqlite") == before)
     }

@@ -94,11 +94,14 @@ public struct SerialSequence: Sendable {
     static func permute(_ position: UInt64, _ key: [UInt8]) -> UInt64 {
         var left = UInt32(truncatingIfNeeded: position >> 32)
         var right = UInt32(truncatingIfNeeded: position)
+        // The round's number and the half, its lowest byte first.
+        var input = [UInt8](repeating: 0, count: 5)
+        var hash = [UInt8](repeating: 0, count: 8)
         for round in UInt8(0)..<8 {
-            let input = [round] + (0..<4).map { UInt8(truncatingIfNeeded: right >> (8 * $0)) }
-            var hash = [UInt8](repeating: 0, count: 8)
+            input[0] = round
+            for place in 0..<4 { input[1 + place] = UInt8(truncatingIfNeeded: right >> (8 * place)) }
             _ = unsafe crypto_shorthash(&hash, input, UInt64(input.count), key)
-            let mixed = hash.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            let mixed = hash[..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
             (left, right) = (right, left ^ mixed)
         }
         return UInt64(left) << 32 | UInt64(right)

@@ -34,7 +34,8 @@ func checkText(_ text: String, field: String, maximumBytes: Int) throws(CertAuth
         throw CertAuthorityError(
             .invalidRequest, "\(field): \(text.utf8.count) bytes, at most \(maximumBytes) are allowed")
     }
-    guard !text.allSatisfy(\.isWhitespace) else {
+    // Most begin with a visible character of ASCII.
+    guard (0x21...0x7e).contains(text.utf8.first ?? 0) || !text.allSatisfy(\.isWhitespace) else {
         throw CertAuthorityError(.invalidRequest, "\(field): empty")
     }
     guard !text.holdsControlCharacters else {

@@ -82,16 +82,15 @@ public struct PrincipalSet: Sendable, Hashable {
     private static func checkCharacters(
         _ name: String, field: String, extra: String
     ) throws(CertAuthorityError) {
-        let allowed = Set(extra.utf8)
-        for scalar in name.unicodeScalars {
-            let isPlain =
-                ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
-            guard isPlain || scalar.isASCII && allowed.contains(UInt8(ascii: scalar)) else {
-                throw CertAuthorityError(
-                    .invalidRequest,
-                    "\(field) \"\(name.escapedForTerminal)\": \"\(String(scalar).escapedForTerminal)\" is not allowed",
-                    hint: scalar == "," ? "give each \(field) by itself" : "letters, digits and \(extra) are")
-            }
+        let stranger = name.unicodeScalars.first { scalar in
+            !("a"..."z").contains(scalar) && !("A"..."Z").contains(scalar) && !("0"..."9").contains(scalar)
+                && !extra.unicodeScalars.contains(scalar)
+        }
+        if let stranger {
+            throw CertAuthorityError(
+                .invalidRequest,
+                "\(field) \"\(name.escapedForTerminal)\": \"\(String(stranger).escapedForTerminal)\" is not allowed",
+                hint: stranger == "," ? "give each \(field) by itself" : "letters, digits and \(extra) are")
         }
         guard !name.hasPrefix("-") else {
             throw CertAuthorityError(.invalidRequest, "\(field) \"\(name)\": starts with -, like an option")

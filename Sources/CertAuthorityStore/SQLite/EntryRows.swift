@@ -16,7 +16,11 @@ struct EntryRows: ~Copyable {
     ///   - sql: selects an integer, then only blobs.
     ///   - blobs: how many.
     init(_ db: Database, sql: String, arguments: StatementArguments = [], blobs: Int32) throws {
-        let statement = try db.makeStatement(sql: sql)
+        try self.init(try db.makeStatement(sql: sql), arguments: arguments, blobs: blobs)
+    }
+
+    /// - Parameter statement: nobody else's while this is there.
+    init(_ statement: Statement, arguments: StatementArguments, blobs: Int32) throws {
         try statement.setArguments(arguments)
         self.statement = statement
         self.blobs = blobs

@@ -53,13 +53,7 @@ public struct SQLiteEntryHistory: EntryHistory {
     }
 
     public func issuance(keyID: String) async throws(CertAuthorityError) -> UInt64? {
-        // SQLite would read a key ID up to its NUL, and find another one.
-        guard !keyID.utf8.contains(0) else { return nil }
-        return try await database.read { db in
-            try Int64.fetchOne(
-                db, sql: "SELECT entry FROM certificates WHERE key_id = ? ORDER BY entry", arguments: [keyID]
-            ).map { UInt64(bitPattern: $0) }
-        }
+        try ledger.entryIndex(keyID: ExactText(keyID))
     }
 
     public func revocations() async throws(CertAuthorityError) -> [PlacedEntry] {

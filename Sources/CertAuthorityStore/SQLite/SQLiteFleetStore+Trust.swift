@@ -34,15 +34,13 @@ extension SQLiteFleetStore {
     public func hostCertificates(of identity: Identity) async throws(CertAuthorityError)
         -> [UnsignedCertificate]
     {
-        // Key IDs are the identity, "#" and the serial; "$" is the character behind "#".
-        let name = identity.text.string
         let indexes = try await database.read { db in
             try Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT entry FROM certificates WHERE key_id >= ? AND key_id < ? ORDER BY entry DESC LIMIT ?
+                    SELECT entry FROM identity_certificates WHERE identity = ? ORDER BY entry DESC LIMIT ?
                     """,
-                arguments: [name + "#", name + "$", Self.maximumHostCertificates])
+                arguments: [identity.text.string, Self.maximumHostCertificates])
         }
         // Somebody may have the same name as a host: their certificates are not hosts'.
         var certificates: [UnsignedCertificate] = []

@@ -114,22 +114,17 @@ public struct SQLiteFleetStore: FleetStore {
     }
 
     public func issuances(keyID: String) async throws(CertAuthorityError) -> [UnsignedCertificate] {
-        var certificates: [UnsignedCertificate] = []
-        for index in try ledger.entryIndexes(keyID: ExactText(keyID)) {
-            certificates.append(try ledger.issuance(at: index))
-        }
-        return certificates
+        guard let index = try ledger.entryIndex(keyID: ExactText(keyID)) else { return [] }
+        return [try ledger.issuance(at: index)]
     }
 
     public func issuances(
         of identity: Identity, endingAfter time: UnixTime
     ) async throws(CertAuthorityError) -> [UnsignedCertificate] {
-        // An identity holds no "#", and "$" is the character behind it: what lies between are this identity's key IDs.
-        let name = identity.text.string
         let indexes = try await database.read { db in
             try Int64.fetchAll(
-                db, sql: "SELECT entry FROM certificates WHERE key_id >= ? AND key_id < ? ORDER BY entry",
-                arguments: [name + "#", name + "$"])
+                db, sql: "SELECT entry FROM identity_certificates WHERE identity = ? ORDER BY entry",
+                arguments: [identity.text.string])
         }
         var certificates: [UnsignedCertificate] = []
         for index in indexes {

@@ -51,12 +51,14 @@ extension Database {
 extension SQLiteLedger: RecordedEntries {
     public func recordedEntries(at indexes: [UInt64]) throws(CertAuthorityError) -> [[UInt8]] {
         try read { db in
-            let statement = try db.cachedStatement(sql: "SELECT entry FROM entries WHERE position = ?")
+            let statement = try db.cachedStatement(
+                sql: "SELECT position, entry FROM entries WHERE position = ?")
             return try indexes.map { index in
-                guard let row = try Row.fetchOne(statement, arguments: [Int64(bitPattern: index)]) else {
+                let rows = try EntryRows(statement, arguments: [Int64(bitPattern: index)], blobs: 1)
+                guard try rows.next() != nil else {
                     throw CertAuthorityError(.logInconsistent, "entry \(index) is not there")
                 }
-                return Array(try row.decode(Data.self, atIndex: 0))
+                return [UInt8](rows.blob(1))
             }
         }
     }

@@ -79,14 +79,12 @@ extension SQLiteLedger {
         }
     }
 
-    /// Where certificates with this key ID were recorded, in order.
-    public func entryIndexes(keyID: ExactText) throws(CertAuthorityError) -> [UInt64] {
-        try read { db in
-            try Int64.fetchAll(
-                db, sql: "SELECT entry FROM certificates WHERE key_id = ? ORDER BY entry",
-                arguments: [keyID.string]
-            ).map { UInt64(bitPattern: $0) }
-        }
+    /// Where the certificate with this key ID was recorded, nil when it never was.
+    public func entryIndex(keyID: ExactText) throws(CertAuthorityError) -> UInt64? {
+        guard let serial = KeyIDParts(keyID)?.serial, let index = try entryIndex(serial: serial),
+            try issuance(at: index).fields.keyID == keyID
+        else { return nil }
+        return index
     }
 
     /// Every revocation, in order.
@@ -131,7 +129,7 @@ extension Database {
     ///
     /// Take its values with `decode`: a subscript traps on what a damaged page may hold.
     func ledger() throws -> Row {
-        guard let row = try Row.fetchOne(self, sql: "SELECT * FROM ledger") else {
+        guard let row = try Row.fetchOne(try cachedStatement(sql: "SELECT * FROM ledger")) else {
             throw CertAuthorityError(.storeDamaged, "the database has no ledger")
         }
         return row

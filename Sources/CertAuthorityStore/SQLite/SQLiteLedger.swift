@@ -105,6 +105,8 @@ public final class SQLiteLedger: Ledger {
     /// entries are written with its own, and leave them in doubt.
     private func writeNext() {
         pool.asyncWriteWithoutTransaction { [self] db in
+            // Where processors are short, those who are about to bring entries come first: their step is this one.
+            sched_yield()
             let waiters = queue.withLock { queue in
                 defer { queue.waiting = [] }
                 return queue.waiting

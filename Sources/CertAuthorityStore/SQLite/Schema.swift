@@ -22,6 +22,7 @@ enum Schema {
     static let spentTokens = "10: used tokens, the policy in force"
     static let ownAgents = "11: which hosts have Daypass's own agent"
     static let principals = "12: who may enter accounts of hosts"
+    static let identityCertificates = "13: certificates by identity"
 
     /// The tables that do not grow with the log, but for the list of what was revoked.
     static let smallTables = [
@@ -254,6 +255,28 @@ enum Schema {
                         principals TEXT NOT NULL,
                         PRIMARY KEY (host, login)
                     ) STRICT, WITHOUT ROWID;
+                    """)
+        }
+        migrator.registerMigration(identityCertificates) { db in
+            // Key IDs are the identity, "#" and the serial, so the serial finds them. An index of them, in the order of serials,
+            // which is none, took as much writing as all else of a certificate.
+            try db.execute(
+                sql: """
+                    CREATE TABLE identity_certificates (
+                        identity TEXT NOT NULL,
+                        entry INTEGER NOT NULL,
+                        PRIMARY KEY (identity, entry)
+                    ) STRICT, WITHOUT ROWID;
+                    INSERT INTO identity_certificates
+                        SELECT substr(key_id, 1, instr(key_id, '#') - 1), entry FROM certificates ORDER BY 1, 2;
+                    DROP INDEX certificates_by_key_id;
+                    ALTER TABLE certificates RENAME TO earlier_certificates;
+                    CREATE TABLE certificates (
+                        serial INTEGER PRIMARY KEY,
+                        entry INTEGER NOT NULL
+                    ) STRICT;
+                    INSERT INTO certificates SELECT serial, entry FROM earlier_certificates ORDER BY serial;
+                    DROP TABLE earlier_certificates;
                     """)
         }
         return migrator

@@ -105,13 +105,11 @@ final class TreeWriter: @unchecked Sendable {
             try insertEntry.execute(arguments: [position, Data(hash.bytes), Data(bytes)])
             switch entry.event {
             case .issuance(let record):
+                try db.cachedStatement(sql: "INSERT INTO certificates (serial, entry) VALUES (?, ?)")
+                    .execute(arguments: [Int64(bitPattern: record.fields.serial), position])
                 try db.cachedStatement(
-                    sql: "INSERT INTO certificates (serial, entry, key_id) VALUES (?, ?, ?)"
-                )
-                .execute(
-                    arguments: [
-                        Int64(bitPattern: record.fields.serial), position, record.fields.keyID.string,
-                    ])
+                    sql: "INSERT INTO identity_certificates (identity, entry) VALUES (?, ?)"
+                ).execute(arguments: [KeyIDParts(record.fields.keyID)?.identity ?? "", position])
             case .revocation:
                 try db.cachedStatement(sql: "INSERT INTO revocations (entry) VALUES (?)").execute(arguments: [
                     position

@@ -9,7 +9,7 @@ import NIOCore
 import SSHWire
 
 /// The control plane's HTTP API: reads requests, asks the authority, writes answers. It decides nothing.
-public struct Plane: Sendable {
+public final class Plane: Sendable {
     let authority: AccessAuthority
     let log: any PublishedLog
     let hub: TunnelHub
@@ -204,8 +204,8 @@ public struct Plane: Sendable {
             throw Problem(.invalidRequest, "the body can't be read to its end")
         }
         guard buffer.readableBytes > 0 else { return [] }
-        let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
-        guard type?.trimmingSpaces == wanted[...] else {
+        guard let type = request.headers[.contentType], type == wanted || Self.mediaType(type) == wanted[...]
+        else {
             throw Problem(.unsupportedMediaType, "the body's Content-Type is not \(wanted)")
         }
         return Array(buffer.readableBytesView)
@@ -228,6 +228,11 @@ public struct Plane: Sendable {
             request: "\(request.method.rawValue) \(request.head.path ?? "") \(caller.digest)",
             at: authority.now, make: make)
         return Response(answer)
+    }
+
+    /// A media type without its parameters, in lower case.
+    private static func mediaType(_ header: String) -> Substring? {
+        header.split(separator: ";").first?.lowercased().trimmingSpaces
     }
 
     /// A host and port without the port.

@@ -40,9 +40,12 @@ extension JSONValue {
     private static func write(_ string: String, to text: inout String) {
         text += "\""
         // Most texts are plain, and a certificate has hundreds of bytes.
-        if string.utf8.allSatisfy({
-            (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
-        }) {
+        let isPlain = unsafe string.utf8.withContiguousStorageIfAvailable { bytes in
+            unsafe bytes.allSatisfy {
+                (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
+        }
+        if isPlain == true {
             text += string
             text += "\""
             return

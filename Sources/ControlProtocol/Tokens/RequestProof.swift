@@ -23,7 +23,7 @@ public struct RequestProof: Sendable, Hashable {
     public static let maximumHeaderBytes = 512
     private static let components = #"("@method" "@authority" "@request-target" "content-digest")"#
     private static let label = "daypass="
-    private static let beginning = "\(label)\(components);created="
+    private static let beginning = "\(components);created="
     private static let ending = #"";alg="ed25519""#
 
     public init(session: String, created: Int64, sequence: UInt64) {
@@ -33,7 +33,10 @@ public struct RequestProof: Sendable, Hashable {
     }
 
     /// The value of `Signature-Input`.
-    public var signatureInput: String {
+    public var signatureInput: String { Self.label + parameters }
+
+    /// What `Signature-Input` says under its label.
+    private var parameters: String {
         var text = Self.beginning
         text += String(created)
         text += ";nonce=\""
@@ -52,8 +55,9 @@ public struct RequestProof: Sendable, Hashable {
                 "Signature-Input: \(text.utf8.count) bytes, at most \(Self.maximumHeaderBytes) are allowed")
         }
         var rest = text.utf8[...]
-        guard Self.take(Self.beginning, from: &rest), let created = Self.takeNumber(from: &rest),
-            let created = Int64(exactly: created), Self.take(";nonce=\"", from: &rest),
+        guard Self.take(Self.label, from: &rest), Self.take(Self.beginning, from: &rest),
+            let created = Self.takeNumber(from: &rest), let created = Int64(exactly: created),
+            Self.take(";nonce=\"", from: &rest),
             let sequence = Self.takeNumber(from: &rest), Self.take("\";keyid=\"", from: &rest)
         else { throw Self.notOurs }
         let session = rest.prefix(while: Self.isNameByte)
@@ -80,7 +84,7 @@ public struct RequestProof: Sendable, Hashable {
         text += "\n\"content-digest\": "
         text += contentDigest
         text += "\n\"@signature-params\": "
-        text += signatureInput.dropFirst(Self.label.count)
+        text += parameters
         return Array(text.utf8)
     }
 
@@ -91,9 +95,11 @@ public struct RequestProof: Sendable, Hashable {
 
     /// The 64 bytes of an Ed25519 signature from a `Signature` header.
     public static func signature(header: String) throws(ControlProtocolError) -> [UInt8] {
-        guard header.utf8.count <= maximumHeaderBytes, header.hasPrefix("daypass=:"), header.hasSuffix(":"),
-            header.utf8.count > 10,
-            let bytes = try? Base64.decode("Signature", header.dropFirst(9).dropLast()), bytes.count == 64
+        let text = header.utf8
+        guard text.count <= maximumHeaderBytes, text.count > 10, text.starts(with: "daypass=:".utf8),
+            text.last == UInt8(ascii: ":"),
+            let bytes = try? Base64.decode("Signature", Substring(text.dropFirst(9).dropLast())),
+            bytes.count == 64
         else {
             throw ControlProtocolError(
                 .invalidValue, "Signature: daypass=:BASE64: with 64 bytes of an Ed25519 signature expected")

@@ -9,11 +9,16 @@ public enum Base64 {
     public static func encode(_ bytes: Span<UInt8>, padded: Bool = true) -> String {
         let variant = padded ? sodium_base64_VARIANT_ORIGINAL : sodium_base64_VARIANT_ORIGINAL_NO_PADDING
         // The size that libsodium asks for includes a terminating NUL.
-        var text = [CChar](repeating: 0, count: sodium_base64_encoded_len(bytes.count, variant))
-        unsafe bytes.withUnsafeBufferPointer { input in
-            _ = unsafe sodium_bin2base64(&text, text.count, input.baseAddress, input.count, variant)
+        let size = sodium_base64_encoded_len(bytes.count, variant)
+        return unsafe bytes.withUnsafeBufferPointer { input in
+            unsafe String(unsafeUninitializedCapacity: size) { text in
+                unsafe text.withMemoryRebound(to: CChar.self) { text in
+                    guard let start = text.baseAddress else { return 0 }
+                    unsafe sodium_bin2base64(start, size, input.baseAddress, input.count, variant)
+                    return size - 1
+                }
+            }
         }
-        return String(decoding: text.dropLast().lazy.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     /// The text of `bytes`.

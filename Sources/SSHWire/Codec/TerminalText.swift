@@ -35,6 +35,8 @@ extension String {
 
     /// True when the text holds a control or format character or a line separator, a tab among them.
     public var holdsControlCharacters: Bool {
-        unicodeScalars.contains { $0 != "\\" && Self.needsEscape($0) }
+        // Most texts are plain.
+        !utf8.allSatisfy { (0x20...0x7e).contains($0) }
+            && unicodeScalars.contains { $0 != "\\" && Self.needsEscape($0) }
     }
 }

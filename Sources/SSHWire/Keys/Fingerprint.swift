@@ -6,7 +6,13 @@ import COpenSSL
 /// The digests that OpenSSH makes of keys and files.
 public enum Digest {
     /// SHA-256: 32 bytes.
-    public static func sha256(_ data: Span<UInt8>) -> [UInt8] { unsafe digest(data, 32, SHA256) }
+    public static func sha256(_ data: Span<UInt8>) -> [UInt8] {
+        // Not `SHA256`, which looks its own implementation up by name each time.
+        unsafe digest(data, 32) { input, count, output in
+            unsafe daypass_sha256(input, count, output)
+            return unsafe output
+        }
+    }
     /// SHA-256: 32 bytes.
     public static func sha256(_ data: [UInt8]) -> [UInt8] { sha256(data.span) }
     /// SHA-512: 64 bytes.

@@ -67,7 +67,8 @@ extension Unicode.Scalar {
     /// characters that nothing is assigned to or that have nothing to show. No name and no checkpoint holds one: two
     /// names that look alike would be two logs.
     var isUnprintable: Bool {
-        switch properties.generalCategory {
+        if (0x20...0x7e).contains(value) { return false }
+        return switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
             true
         default: properties.isDefaultIgnorableCodePoint

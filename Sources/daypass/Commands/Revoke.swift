@@ -142,16 +142,12 @@ struct Revoke: AsyncParsableCommand {
             targets.append((.serial(number, authority: fields.signatureKey), fields.validBefore))
         }
         for text in keyID {
-            let indexes = try reader.entryIndexes(keyID: ExactText(text))
-            guard !indexes.isEmpty else {
+            guard let index = try reader.entryIndex(keyID: ExactText(text)) else {
                 throw CertAuthorityError(
                     .notFound, "key ID \"\(text.escapedForTerminal)\" was never issued here")
             }
-            let issued = try indexes.map { try reader.issuance(at: $0).fields }
-            for authority in Set(issued.map(\.signatureKey)) {
-                let last = issued.filter { $0.signatureKey == authority }.map(\.validBefore).max()
-                targets.append((.keyID(ExactText(text), authority: authority), last))
-            }
+            let fields = try reader.issuance(at: index).fields
+            targets.append((.keyID(ExactText(text), authority: fields.signatureKey), fields.validBefore))
         }
         for path in key { targets.append((.key(try PublicKeyFile.read(path)), nil)) }
         for path in certificate { targets.append(try target(path, home)) }
