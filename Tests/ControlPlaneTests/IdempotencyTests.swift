@@ -156,6 +156,15 @@ import Testing
         #expect(buckets.take(1, from: 500, at: 60_000) == nil, "full buckets are forgotten")
     }
 
+    @Test func attack55_aFullTableIsGoneThroughOnceASecondAndNotForEachStranger() {
+        let buckets = Buckets<Int>(limit, capacity: 10)
+        for key in 0..<10 { _ = buckets.take(1, from: key, at: 0) }
+        // Half a second later all of them are full again.
+        #expect(buckets.take(1, from: 100, at: 100) == nil && buckets.count == 10)
+        #expect(buckets.take(1, from: 101, at: 1_099) == nil && buckets.count == 10)
+        #expect(buckets.take(1, from: 102, at: 1_100) == nil && buckets.count == 1)
+    }
+
     @Test func onesOwnRequestsAreCountedByIdentity() async throws {
         let limits = ServerConfiguration.Limits.with {
             $0.perIdentity = 1

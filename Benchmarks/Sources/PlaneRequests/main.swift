@@ -17,12 +17,7 @@ import SSHWire
 if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "primitive",
     let seconds = Double(CommandLine.arguments[2])
 {
-    let processors = ProcessInfo.processInfo.activeProcessorCount
-    let rates = await withTaskGroup(of: Double.self) { group in
-        for _ in 0..<processors { group.addTask { pairsPerSecond(for: seconds) } }
-        return await group.reduce(into: []) { $0.append($1) }
-    }
-    print(String(format: "%.4f", 1_000 * Double(processors) / rates.reduce(0, +)))
+    print(String(format: "%.4f", millisecondsOfAPair(for: seconds)))
     exit(0)
 }
 guard CommandLine.arguments.count == 5, let count = Int(CommandLine.arguments[3]) else {
