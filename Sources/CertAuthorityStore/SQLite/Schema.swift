@@ -258,8 +258,8 @@ enum Schema {
                     """)
         }
         migrator.registerMigration(identityCertificates) { db in
-            // Key IDs are the identity, "#" and the serial, so the serial finds them. An index of them, in the order of serials,
-            // which is none, took as much writing as all else of a certificate.
+            // Key IDs are the identity, "#" and the serial, so the serial finds them. Table and index held each of them once
+            // more than the log does, and where serials are random, each certificate wrote pages of its own.
             try db.execute(
                 sql: """
                     CREATE TABLE identity_certificates (
