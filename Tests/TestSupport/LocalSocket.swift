@@ -20,30 +20,55 @@ public enum LocalSocket {
     #endif
 
     /// A loopback TCP port that was free a moment ago; another process may take it before it is used.
-    public static func freePort() throws -> UInt16 {
-        let server = try open(AF_INET)
-        var address = loopback(port: 0)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = unsafe withGeneric(&address) { unsafe bind(server.number, $0, size) }
-        guard bound == 0 else { throw TestSupportError.system("bind 127.0.0.1") }
-        var length = size
-        let named = unsafe withGeneric(&address) { unsafe getsockname(server.number, $0, &length) }
-        guard named == 0 else { throw TestSupportError.system("getsockname") }
-        return UInt16(bigEndian: address.sin_port)
+    public static func freePort() throws -> UInt16 { try port(of: bound(port: 0, isShared: false)) }
+
+    /// A loopback TCP port that nobody else is given, also while the server that it is for does not run.
+    ///
+    /// A server that sets SO_REUSEADDR can listen there; until one does, whoever connects is refused.
+    public final class HeldPort: Sendable {
+        public let number: UInt16
+        private let holder: Int32
+
+        public init() throws {
+            let socket = try LocalSocket.bound(port: 0, isShared: true)
+            number = try LocalSocket.port(of: socket)
+            holder = socket.release()
+        }
+
+        deinit { _ = close(holder) }
     }
 
     /// A socket that listens on a loopback port; the caller closes it.
     static func listen(port: UInt16) throws -> Int32 {
-        let server = try open(AF_INET)
-        var yes: Int32 = 1
+        let server = try bound(port: port, isShared: true)
+        guard systemListen(server.number, 64) == 0 else {
+            throw TestSupportError.system("listen at 127.0.0.1:\(port)")
+        }
+        return server.release()
+    }
+
+    /// - Parameters:
+    ///   - port: 0 for one that the kernel chooses.
+    ///   - isShared: whether others that also want it so may have the same port, as long as one of them listens.
+    private static func bound(port: UInt16, isShared: Bool) throws -> Descriptor {
+        let socket = try open(AF_INET)
+        var yes: Int32 = isShared ? 1 : 0
         _ = unsafe setsockopt(
-            server.number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+            socket.number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
         var address = loopback(port: port)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        guard unsafe withGeneric(&address, { unsafe bind(server.number, $0, size) }) == 0,
-            systemListen(server.number, 64) == 0
-        else { throw TestSupportError.system("listen at 127.0.0.1:\(port)") }
-        return server.release()
+        guard unsafe withGeneric(&address, { unsafe bind(socket.number, $0, size) }) == 0 else {
+            throw TestSupportError.system("bind 127.0.0.1:\(port)")
+        }
+        return socket
+    }
+
+    private static func port(of socket: borrowing Descriptor) throws -> UInt16 {
+        var address = loopback(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let named = unsafe withGeneric(&address) { unsafe getsockname(socket.number, $0, &length) }
+        guard named == 0 else { throw TestSupportError.system("getsockname") }
+        return UInt16(bigEndian: address.sin_port)
     }
 
     /// What a server on a loopback port says first, up to 255 bytes; `nil` when nobody listens or nothing comes.
