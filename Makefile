@@ -14,7 +14,7 @@ help: ## Show this list
 setup: ## Install what the build needs and this machine lacks (Debian, Ubuntu)
 	@scripts/setup
 
-build: setup ## Build the release program into .build-static, with Swift's runtime inside
+build: setup ## Build the release programs, with Swift's runtime inside
 	@scripts/build
 
 demo: setup ## Issue certificates, log in with one, and see three refusals

@@ -62,7 +62,7 @@ struct MigrationTests {
         for (index, bytes) in try entries(ledger).enumerated() {
             guard case .issuance(let record) = try LogEntry(encoded: bytes.span).event else { continue }
             #expect(try ledger.entryIndex(serial: record.fields.serial) == UInt64(index))
-            #expect(try ledger.entryIndex(keyID: record.fields.keyID) == UInt64(index))
+            #expect(try ledger.issuance(keyID: record.fields.keyID)?.index == UInt64(index))
             let identity = try #require(KeyIDParts(record.fields.keyID)?.identity)
             certificates[identity, default: []].append(record)
         }
@@ -122,7 +122,7 @@ struct MigrationTests {
         #expect(head.size == UInt64(Self.entryCount))
         #expect(try ledger.revocationRecords().count == 43)
         #expect(try await ledger.publishedSize() == UInt64(Self.entryCount))
-        #expect(try ledger.entryIndex(keyID: "nobody#1") == nil)
+        #expect(try ledger.issuance(keyID: "nobody#1") == nil)
         try ledger.pool.close()
         #expect(try folder.read("ledger.sqlite") == before)
     }

@@ -85,7 +85,7 @@ struct SQLiteDamageTests {
         Loss(table: "entries", column: "hash") { _ = try $0.root(size: 301) },
         Loss(table: "entries", column: "entry") { _ = try $0.revocations() },
         Loss(table: "tiles", column: "hashes") { _ = try $0.root(size: 300) },
-        Loss(table: "certificates", column: "entry") { _ = try $0.entryIndex(keyID: "alice#1") },
+        Loss(table: "certificates", column: "entry") { _ = try $0.issuance(keyID: "alice#1") },
         Loss(table: "certificates", column: "entry") { _ = try $0.entryIndex(serial: 1) },
     ]
 

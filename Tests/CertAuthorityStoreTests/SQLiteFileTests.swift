@@ -57,12 +57,12 @@ struct SQLiteFileTests {
         for receipt in all {
             guard case .issuance(let record) = receipt.entry.event else { continue }
             #expect(try ledger.entryIndex(serial: record.fields.serial) == receipt.index)
-            #expect(try ledger.entryIndex(keyID: record.fields.keyID) == receipt.index)
+            #expect(try ledger.issuance(keyID: record.fields.keyID)?.index == receipt.index)
             #expect(try ledger.entry(at: receipt.index) == receipt.entry.encoded())
         }
         #expect(try ledger.entry(at: 465) == nil)
         #expect(try ledger.entryIndex(serial: 1) == nil)
-        #expect(try ledger.entryIndex(keyID: "nobody#1") == nil)
+        #expect(try ledger.issuance(keyID: "nobody#1") == nil)
         #expect(try ledger.origin == Sample.origin)
     }
 

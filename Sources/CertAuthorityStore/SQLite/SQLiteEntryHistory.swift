@@ -53,7 +53,7 @@ public struct SQLiteEntryHistory: EntryHistory {
     }
 
     public func issuance(keyID: String) async throws(CertAuthorityError) -> UInt64? {
-        try ledger.entryIndex(keyID: ExactText(keyID))
+        try ledger.issuance(keyID: ExactText(keyID))?.index
     }
 
     public func revocations() async throws(CertAuthorityError) -> [PlacedEntry] {

@@ -114,8 +114,8 @@ public struct SQLiteFleetStore: FleetStore {
     }
 
     public func issuances(keyID: String) async throws(CertAuthorityError) -> [UnsignedCertificate] {
-        guard let index = try ledger.entryIndex(keyID: ExactText(keyID)) else { return [] }
-        return [try ledger.issuance(at: index)]
+        guard let found = try ledger.issuance(keyID: ExactText(keyID)) else { return [] }
+        return [found.certificate]
     }
 
     public func issuances(

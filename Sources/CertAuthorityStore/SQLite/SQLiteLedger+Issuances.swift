@@ -20,6 +20,17 @@ extension SQLiteLedger {
         return record
     }
 
+    /// The issuance of a key ID, and its place in the log; nil when there is none.
+    public func issuance(
+        keyID: ExactText
+    ) throws(CertAuthorityError) -> (certificate: UnsignedCertificate, index: UInt64)? {
+        guard let serial = KeyIDParts(keyID)?.serial, let index = try entryIndex(serial: serial) else {
+            return nil
+        }
+        let certificate = try issuance(at: index)
+        return certificate.fields.keyID == keyID ? (certificate, index) : nil
+    }
+
     /// Everything that was revoked, in order.
     public func revocationRecords() throws(CertAuthorityError) -> [RevocationRecord] {
         try revocations().compactMap { _, entry in

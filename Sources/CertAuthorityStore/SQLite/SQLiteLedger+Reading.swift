@@ -4,7 +4,7 @@
 public import CertAuthority
 import Foundation
 import GRDB
-public import SSHWire
+import SSHWire
 public import TransparencyLog
 
 /// What is asked of a ledger without changing it. Each call sees one state of the database.
@@ -77,14 +77,6 @@ extension SQLiteLedger {
                 arguments: [Int64(bitPattern: serial)]
             ).map { UInt64(bitPattern: try $0.decode(Int64.self, atIndex: 0)) }
         }
-    }
-
-    /// Where the certificate with this key ID was recorded, nil when it never was.
-    public func entryIndex(keyID: ExactText) throws(CertAuthorityError) -> UInt64? {
-        guard let serial = KeyIDParts(keyID)?.serial, let index = try entryIndex(serial: serial),
-            try issuance(at: index).fields.keyID == keyID
-        else { return nil }
-        return index
     }
 
     /// Every revocation, in order.

@@ -142,11 +142,10 @@ struct Revoke: AsyncParsableCommand {
             targets.append((.serial(number, authority: fields.signatureKey), fields.validBefore))
         }
         for text in keyID {
-            guard let index = try reader.entryIndex(keyID: ExactText(text)) else {
+            guard let fields = try reader.issuance(keyID: ExactText(text))?.certificate.fields else {
                 throw CertAuthorityError(
                     .notFound, "key ID \"\(text.escapedForTerminal)\" was never issued here")
             }
-            let fields = try reader.issuance(at: index).fields
             targets.append((.keyID(ExactText(text), authority: fields.signatureKey), fields.validBefore))
         }
         for path in key { targets.append((.key(try PublicKeyFile.read(path)), nil)) }
