@@ -41,7 +41,7 @@ extension AccessPolicy {
         var login: Int?
         var unfit: (Int, [String])?
         var mayBeDenied = false
-        for index in rules.indices {
+        for index in ruleIndex.candidates(facts) {
             guard rules[index].isAbout(host: facts) else { continue }
             let isAbout = rules[index].isAbout(login: facts)
             guard isAbout != .no else { continue }

@@ -21,13 +21,14 @@ public struct AccessPolicy: Sendable {
     public var warnings: [AccessPolicyWarning] { lint() }
 
     let rules: [AccessRule]
+    let ruleIndex: RuleIndex
     let administrators: CriteriaBlock?
     /// Who may pass without the approval of rules that have no `break_glass` of their own.
     let breakGlass: BreakGlass?
 
     /// The largest file, in bytes: 1,000 rules of a kilobyte.
     public static let maximumBytes = 1 << 20
-    /// The most rules: each request meets all of them.
+    /// The most rules: a request may meet all of them.
     public static let maximumRules = 1_000
     /// The most criteria of one rule.
     public static let maximumCriteria = 256
@@ -92,6 +93,7 @@ public struct AccessPolicy: Sendable {
             }
         }
         self.rules = rules
+        ruleIndex = RuleIndex(rules)
         tests = try AccessTest.tests(root.value("tests"), rules: names)
         try root.finish()
         digest = Digest.sha256(Array(yaml.utf8))

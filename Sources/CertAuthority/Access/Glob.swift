@@ -28,6 +28,9 @@ struct Glob: Sendable, Hashable {
         isLiteral = !text.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }
     }
 
+    /// The one name that it matches; nil where it is a pattern.
+    var literal: [UInt8]? { isLiteral ? bytes : nil }
+
     /// True for patterns of stars alone, which everything matches.
     var matchesEverything: Bool { bytes.allSatisfy { $0 == UInt8(ascii: "*") } }
 

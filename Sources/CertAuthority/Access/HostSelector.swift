@@ -57,6 +57,15 @@ final class HostSelector: Sendable {
         isAny || labels.isEmpty && (id?.matchesEverything ?? true) && (name?.matchesEverything ?? true)
     }
 
+    /// Something that every host that it matches has; nil where it names nothing in full.
+    var anchor: RuleIndex.Anchor? {
+        if let id = id?.literal { return .id(id) }
+        for (name, value) in labels {
+            if let value = value.literal { return .label(name: name, value: value) }
+        }
+        return nil
+    }
+
     func matches(_ facts: borrowing AccessFacts) -> Bool {
         if isAny { return true }
         if let id, !id.matches(facts.hostID) { return false }

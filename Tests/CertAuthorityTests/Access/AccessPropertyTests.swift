@@ -166,6 +166,9 @@ extension NaivePolicy {
     private static let hosts: [(yaml: String, matches: @Sendable (ManagedHost) -> Bool)] = [
         ("any: true", { _ in true }), ("id: 'web*'", { $0.id.hasPrefix("web") }),
         ("labels: {team: infra}", { $0.labels["team"] == "infra" }), ("id: db1", { $0.id == "db1" }),
+        ("labels: {team: 'in*'}", { $0.labels["team"]?.hasPrefix("in") ?? false }),
+        ("id: web1, labels: {team: infra}", { $0.id == "web1" && $0.labels["team"] == "infra" }),
+        ("id: '*1', labels: {team: infra}", { $0.id.hasSuffix("1") && $0.labels["team"] == "infra" }),
     ]
 
     private static let logins: [(yaml: String, answer: @Sendable (AccessRequest) -> Answer)] = [
