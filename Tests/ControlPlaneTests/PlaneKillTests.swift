@@ -295,7 +295,8 @@ private final class KilledServer {
 
     private func client() throws -> ControlClient {
         try ControlClient(
-            try ServerAddress("https://127.0.0.1:\(port.number)"), rootPEM: try folder.readText("home/tls/root.pem"),
+            try ServerAddress("https://127.0.0.1:\(port.number)"),
+            rootPEM: try folder.readText("home/tls/root.pem"),
             // Long, as hundreds of other tests have the same threads: of a minute, a client may get a turn or two.
             patience: .seconds(600)
         ) { UInt64(Date().timeIntervalSince1970 * 1_000_000) }

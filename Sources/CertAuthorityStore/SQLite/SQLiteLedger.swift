@@ -34,6 +34,9 @@ public final class SQLiteLedger: Ledger {
         let continuation: CheckedContinuation<Result<[LedgerReceipt], CertAuthorityError>, Never>
     }
 
+    /// How many batches a step need not wait for more of.
+    private static let fullStep = 256
+
     /// How long another process's transaction is waited for, in seconds.
     static let busyTimeout: TimeInterval = 10
 
@@ -105,8 +108,13 @@ public final class SQLiteLedger: Ledger {
     /// entries are written with its own, and leave them in doubt.
     private func writeNext() {
         pool.asyncWriteWithoutTransaction { [self] db in
-            // Where processors are short, those who are about to bring entries come first: their step is this one.
-            sched_yield()
+            // Where processors are short, those who are about to bring entries come first, as long as that brings any:
+            // their step is this one.
+            var count = 0
+            repeat {
+                count = queue.withLock { $0.waiting.count }
+                sched_yield()
+            } while count < Self.fullStep && queue.withLock { $0.waiting.count } > count
             let waiters = queue.withLock { queue in
                 defer { queue.waiting = [] }
                 return queue.waiting

@@ -113,8 +113,8 @@ public final class Plane: Sendable {
 
     private func proven(_ request: Request, _ body: [UInt8]) throws -> Authenticated {
         let fields = request.headers
-        guard let input = fields[.signatureInput], let header = fields[.signature],
-            let digest = fields[.contentDigest]
+        guard let input = fields.value(of: .signatureInput), let header = fields.value(of: .signature),
+            let digest = fields.value(of: .contentDigest)
         else {
             throw Problem(
                 .notLoggedIn, "the request is not signed by a session's key", hint: "log in: daypass login")
@@ -204,7 +204,8 @@ public final class Plane: Sendable {
             throw Problem(.invalidRequest, "the body can't be read to its end")
         }
         guard buffer.readableBytes > 0 else { return [] }
-        guard let type = request.headers[.contentType], type == wanted || Self.mediaType(type) == wanted[...]
+        guard let type = request.headers.value(of: .contentType),
+            type == wanted || Self.mediaType(type) == wanted[...]
         else {
             throw Problem(.unsupportedMediaType, "the body's Content-Type is not \(wanted)")
         }
@@ -219,7 +220,7 @@ public final class Plane: Sendable {
     func remember(
         _ request: Request, of caller: Authenticated, make: () async throws -> Answer
     ) async throws -> Response {
-        guard let key = request.headers[.idempotencyKey] else { return Response(try await make()) }
+        guard let key = request.headers.value(of: .idempotencyKey) else { return Response(try await make()) }
         guard (1...64).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
             throw Problem(.invalidRequest, "Idempotency-Key: 1 to 64 visible ASCII characters expected")
         }
@@ -241,6 +242,16 @@ public final class Plane: Sendable {
             return String(authority[authority.index(after: authority.startIndex)..<end])
         }
         return String(authority.prefix { $0 != ":" })
+    }
+}
+
+extension HTTPFields {
+    /// A field's value; several of one name are one, joined by commas (RFC 9110, section 5.3).
+    ///
+    /// What the subscript gives, which makes a new text of a single one too.
+    func value(of name: HTTPField.Name) -> String? {
+        let values = self[values: name]
+        return values.count == 1 ? values[0] : self[name]
     }
 }
 
