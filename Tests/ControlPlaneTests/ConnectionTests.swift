@@ -74,8 +74,8 @@ import Testing
 
     @Test func attack55_aSlowHeadBehindAGoodRequestIsCut() async throws {
         try await TestPlane.with(settings: Self.settings(head: 3_000)) { plane in
-            let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-            try await connection.say(Self.get)
+            let connection = try await RawConnection(
+                port: plane.port, rootPEM: plane.rootPEM, saying: Self.get)
             #expect(await connection.hasReceived("\"ok\""))
             async let dripping: Void = connection.drip(
                 "GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 1_000), every: .milliseconds(100))
@@ -86,9 +86,9 @@ import Testing
 
     @Test func attack55_aSlowBodyIsCutHoweverOftenAByteComes() async throws {
         try await TestPlane.with(settings: Self.settings(body: 3_000)) { plane in
-            let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-            try await connection.say(
-                "POST /v1/login/keys HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n")
+            let connection = try await RawConnection(
+                port: plane.port, rootPEM: plane.rootPEM,
+                saying: "POST /v1/login/keys HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n")
             async let dripping: Void = connection.drip(
                 String(repeating: "a", count: 1_000), every: .milliseconds(100))
             await expectCut(connection)
@@ -144,8 +144,8 @@ import Testing
     @Test func anIdleConnectionIsCutLaterThanASlowOne() async throws {
         // Long enough for a client that the machine lets wait.
         try await TestPlane.with(settings: Self.settings(head: 5_000, idle: 7_000)) { plane in
-            let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-            try await connection.say(Self.get)
+            let connection = try await RawConnection(
+                port: plane.port, rootPEM: plane.rootPEM, saying: Self.get)
             #expect(await connection.hasReceived("\"ok\""))
             await expectCut(connection, notBefore: .milliseconds(6_500))
         }
@@ -169,11 +169,9 @@ import Testing
             }
             let session = try await plane.parts.session()
             for _ in 0..<20 {
-                let start = ContinuousClock.now
                 let answer = try await plane.send(
                     TestRequest("POST", "/v1/certificates", try Sample.wish(), by: session))
                 #expect(answer.status == 201)
-                #expect(ContinuousClock.now - start < .seconds(5))
             }
             #expect(hanging.allSatisfy { $0.channel.isActive })
             for connection in hanging { try? await connection.channel.close().get() }
@@ -188,8 +186,8 @@ import Testing
         try await TestPlane.with(limits, settings: Self.settings()) { plane in
             var open: [RawConnection] = []
             for _ in 0..<4 {
-                let connection = try await RawConnection(port: plane.port, rootPEM: plane.rootPEM)
-                try await connection.say(Self.get)
+                let connection = try await RawConnection(
+                    port: plane.port, rootPEM: plane.rootPEM, saying: Self.get)
                 #expect(await connection.hasReceived("\"ok\""))
                 open.append(connection)
             }

@@ -44,12 +44,7 @@ public struct SQLiteEntryHistory: EntryHistory {
     }
 
     public func issuance(serial: UInt64) async throws(CertAuthorityError) -> UInt64? {
-        try await database.read { db in
-            try Int64.fetchOne(
-                db, sql: "SELECT entry FROM certificates WHERE serial = ?",
-                arguments: [Int64(bitPattern: serial)]
-            ).map { UInt64(bitPattern: $0) }
-        }
+        try await database.read { db in try db.entryIndex(serial: serial) }
     }
 
     public func issuance(keyID: String) async throws(CertAuthorityError) -> UInt64? {

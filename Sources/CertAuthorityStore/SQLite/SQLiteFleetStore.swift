@@ -103,13 +103,9 @@ public struct SQLiteFleetStore: FleetStore {
     public func issuance(serial: UInt64) async throws(CertAuthorityError) -> (
         certificate: UnsignedCertificate, index: UInt64
     )? {
-        let position = try await database.read { db in
-            try Int64.fetchOne(
-                db, sql: "SELECT entry FROM certificates WHERE serial = ?",
-                arguments: [Int64(bitPattern: serial)])
+        guard let index = try await database.read({ db in try db.entryIndex(serial: serial) }) else {
+            return nil
         }
-        guard let position else { return nil }
-        let index = UInt64(bitPattern: position)
         return (try ledger.issuance(at: index), index)
     }
 

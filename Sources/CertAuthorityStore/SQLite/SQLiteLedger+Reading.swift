@@ -71,12 +71,7 @@ extension SQLiteLedger {
 
     /// Where the certificate with `serial` was recorded, nil when it never was.
     public func entryIndex(serial: UInt64) throws(CertAuthorityError) -> UInt64? {
-        try read { db in
-            try Row.fetchOne(
-                db, sql: "SELECT entry FROM certificates WHERE serial = ?",
-                arguments: [Int64(bitPattern: serial)]
-            ).map { UInt64(bitPattern: try $0.decode(Int64.self, atIndex: 0)) }
-        }
+        try read { db in try db.entryIndex(serial: serial) }
     }
 
     /// Every revocation, in order.
@@ -117,6 +112,14 @@ extension SQLiteLedger {
 }
 
 extension Database {
+    /// Where the certificate with `serial` was recorded, nil when it never was.
+    func entryIndex(serial: UInt64) throws -> UInt64? {
+        try Row.fetchOne(
+            self, sql: "SELECT entry FROM certificates WHERE serial = ?",
+            arguments: [Int64(bitPattern: serial)]
+        ).map { UInt64(bitPattern: try $0.decode(Int64.self, atIndex: 0)) }
+    }
+
     /// The one row of what changes with each append.
     ///
     /// Take its values with `decode`: a subscript traps on what a damaged page may hold.

@@ -30,8 +30,11 @@ struct RawConnection: Sendable {
     private let received: Received
     private let start = ContinuousClock.now
 
-    /// - Parameter rootPEM: for TLS; nil for none.
-    init(port: Int, rootPEM: String? = nil) async throws {
+    /// - Parameters:
+    ///   - rootPEM: for TLS; nil for none.
+    ///   - text: what it says first, from the event loop: a task that other tests let wait might come to it only after the
+    ///     server has cut a silent connection.
+    init(port: Int, rootPEM: String? = nil, saying text: String = "") async throws {
         let received = Received()
         let context = try rootPEM.map { pem in
             var tls = TLSConfiguration.makeClientConfiguration()
@@ -49,7 +52,13 @@ struct RawConnection: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Collector(received))
                 }
             }
-            .connect(host: "127.0.0.1", port: port).get()
+            .connect(host: "127.0.0.1", port: port)
+            .flatMap { channel in
+                text.isEmpty
+                    ? channel.eventLoop.makeSucceededFuture(channel)
+                    : channel.writeAndFlush(ByteBuffer(string: text)).map { channel }
+            }
+            .get()
         self.received = received
     }
 
@@ -71,11 +80,11 @@ struct RawConnection: Sendable {
 
     func hasReceived(_ part: String, within timeout: Duration = .seconds(20)) async -> Bool {
         let end = ContinuousClock.now + timeout
-        while ContinuousClock.now < end {
-            if text.contains(part) { return true }
+        while !text.contains(part) {
+            guard ContinuousClock.now < end else { return text.contains(part) }
             try? await Task.sleep(for: .milliseconds(10))
         }
-        return false
+        return true
     }
 
     /// How long it lasted; nil when it lasts longer than `timeout`.
