@@ -17,7 +17,7 @@ public final class Glewlwyd: Sendable {
     public init() async throws {
         folder = try TemporaryFolder()
         // It can't choose a port itself, since it has to know its own address.
-        let port = try freePort()
+        let port = try LocalSocket.freePort()
         base = "http://127.0.0.1:\(port)"
         issuer = "\(base)/api/oidc"
         let schema = try Tool.run("gzip", ["-dc", "/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz"])

@@ -17,7 +17,7 @@ public final class ProviderMock: Sendable {
         let package = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
         let program = package.joined(separator: "/") + "/.build/oidc-provider-mock/bin/oidc-provider-mock"
         folder = try TemporaryFolder()
-        let port = try freePort()
+        let port = try LocalSocket.freePort()
         let issuer = "http://127.0.0.1:\(port)"
         self.issuer = issuer
         let alice =

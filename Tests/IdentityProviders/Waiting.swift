@@ -22,25 +22,3 @@ public func poll<Value>(_ ask: () async throws -> Value?) async throws -> Value 
     }
     throw TestSupportError("nothing happened in half a minute")
 }
-
-/// A loopback port that nobody listens on: for programs that must be told one before they start.
-func freePort() throws -> UInt16 {
-    #if canImport(Glibc)
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    #else
-        let descriptor = socket(AF_INET, SOCK_STREAM, 0)
-    #endif
-    defer { _ = close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-            guard unsafe bind(descriptor, generic, length) == 0 else { return Int32(-1) }
-            return unsafe getsockname(descriptor, generic, &length)
-        }
-    }
-    guard status == 0 else { throw TestSupportError("no loopback port: \(errno)") }
-    return UInt16(bigEndian: address.sin_port)
-}

@@ -49,7 +49,7 @@ public enum LocalSocket {
 
     /// - Parameters:
     ///   - port: 0 for one that the kernel chooses.
-    ///   - isShared: whether others that also want it so may have the same port, as long as one of them listens.
+    ///   - isShared: whether others that also want it so may have the same port; only one of them can listen.
     private static func bound(port: UInt16, isShared: Bool) throws -> Descriptor {
         let socket = try open(AF_INET)
         var yes: Int32 = isShared ? 1 : 0

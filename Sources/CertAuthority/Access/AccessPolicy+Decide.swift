@@ -41,8 +41,7 @@ extension AccessPolicy {
         var login: Int?
         var unfit: (Int, [String])?
         var mayBeDenied = false
-        for index in ruleIndex.candidates(facts) {
-            guard rules[index].isAbout(host: facts) else { continue }
+        for index in places(about: facts) {
             let isAbout = rules[index].isAbout(login: facts)
             guard isAbout != .no else { continue }
             if let deny = rules[index].deny {

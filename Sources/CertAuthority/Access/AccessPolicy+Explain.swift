@@ -9,7 +9,7 @@ extension AccessPolicy {
     {
         let facts = AccessFacts(request)
         let outcome = outcome(request, facts, approved)
-        let concerned = rules.filter { $0.isAbout(host: facts) }
+        let concerned = places(about: facts).map { rules[$0] }
         var maximumLifetime: UInt64?
         if case .allowed(let index, _) = outcome { maximumLifetime = rules[index].terms.maximumLifetime }
         return AccessExplanation(
@@ -92,7 +92,8 @@ extension AccessPolicy {
         if let group = explained.allow?.nearest, group.holds == .unknown {
             reasons += group.shortcomings.map { "rule \(rules[index].name) needs \($0)" }
         }
-        for rule in rules where rule.isAbout(host: facts) {
+        for index in places(about: facts) {
+            let rule = rules[index]
             let explained = rule.explain(request, facts, isApproved: false)
             guard let deny = explained.deny, (explained.account && deny.holds) == .unknown else { continue }
             reasons.append(
@@ -107,7 +108,7 @@ extension AccessPolicy {
         _ request: borrowing AccessRequest, _ facts: borrowing AccessFacts
     ) -> (Int, [String])? {
         var best: (index: Int, distance: Int, reasons: [String])?
-        for index in rules.indices where rules[index].allow != nil && rules[index].isAbout(host: facts) {
+        for index in places(about: facts) where rules[index].allow != nil {
             let explained = rules[index].explain(request, facts, isApproved: false)
             var reasons: [String] = []
             if let group = explained.allow?.nearest, group.holds != .yes {

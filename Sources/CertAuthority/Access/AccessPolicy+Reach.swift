@@ -73,8 +73,8 @@ extension AccessPolicy {
     private func candidates(_ facts: borrowing AccessFacts) -> [String] {
         var seen: Set<[UInt8]> = []
         var names: [String] = []
-        for rule in rules where rule.allow != nil && rule.isAbout(host: facts) {
-            for login in rule.logins {
+        for index in places(about: facts) where rules[index].allow != nil {
+            for login in rules[index].logins {
                 let found: [[UInt8]]
                 switch login {
                 case .any: found = [Array(ReachableLogin.any.utf8)] + ownNames(facts)

@@ -21,7 +21,7 @@ public struct AccessPolicy: Sendable {
     public var warnings: [AccessPolicyWarning] { lint() }
 
     let rules: [AccessRule]
-    let ruleIndex: RuleIndex
+    private let ruleIndex: RuleIndex
     let administrators: CriteriaBlock?
     /// Who may pass without the approval of rules that have no `break_glass` of their own.
     let breakGlass: BreakGlass?
@@ -97,6 +97,15 @@ public struct AccessPolicy: Sendable {
         tests = try AccessTest.tests(root.value("tests"), rules: names)
         try root.finish()
         digest = Digest.sha256(Array(yaml.utf8))
+    }
+
+    /// The places of the rules that are about a host, ascending.
+    func places(about facts: borrowing AccessFacts) -> [Int] {
+        var places: [Int] = []
+        for place in ruleIndex.candidates(facts) where rules[place].isAbout(host: facts) {
+            places.append(place)
+        }
+        return places
     }
 
     /// The rules' names, in their order.

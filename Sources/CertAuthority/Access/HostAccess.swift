@@ -77,7 +77,8 @@ extension AccessPolicy {
         let nobody = AccessFacts(
             AccessRequest(person: nil, key: key, login: "", host: host, now: now))
         var ways: [HostAccess.Way] = []
-        for rule in rules where rule.allow != nil && rule.isAbout(host: nobody) {
+        for index in places(about: nobody) where rules[index].allow != nil {
+            let rule = rules[index]
             let own = found.filter { $0.key.rule.utf8.elementsEqual(rule.name.utf8) }
             for (key, people) in own.sorted(by: { $0.key.login < $1.key.login }) {
                 ways.append(way(rule, key.login, people))
@@ -109,7 +110,7 @@ extension AccessPolicy {
     /// The rules that keep people out of a host.
     func denials(at host: ManagedHost, key: PublicKey, now: UnixTime) -> [HostAccess.Denial] {
         let nobody = AccessFacts(AccessRequest(person: nil, key: key, login: "", host: host, now: now))
-        return rules.filter { $0.deny != nil && $0.isAbout(host: nobody) }.map { rule in
+        return places(about: nobody).map { rules[$0] }.filter { $0.deny != nil }.map { rule in
             HostAccess.Denial(rule: rule.name, logins: rule.loginWords, condition: rule.deny?.words ?? "")
         }
     }
